@@ -1,0 +1,72 @@
+"""Lines of the audit log as records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+EMPTY_MAP: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """One line of the audit log that parsed. Strings are exact, as the log has them."""
+
+    offset: int
+    """Byte offset of the line in its file; the event's identity while the file lives."""
+    length: int
+    """Bytes of the line, newline included."""
+    ts: float | None
+    """Epoch seconds; None if ``ts_text`` is not a time."""
+    ts_text: str = ""
+    host: str = ""
+    healer: str = ""
+    intent: str = ""
+    outcome: str = ""
+    reason: str = ""
+    fact: str = ""
+    scope: str = ""
+    key: str = ""
+    guard: str = ""
+    pid: int | None = None
+    duration_ms: int | None = None
+    dry_run: bool | None = None
+    trigger: str = ""
+    count: int = 1
+    operator: Mapping[str, Any] = field(default_factory=lambda: EMPTY_MAP)
+    incident: str = ""
+    before: str = ""
+    after: str = ""
+    raw: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class UnparsableLine:
+    """One line of the audit log that did not parse: shown and counted, never dropped."""
+
+    offset: int
+    length: int
+    raw: bytes
+    """At most 4,096 bytes of the line."""
+    why: str
+
+
+AuditLine = AuditEvent | UnparsableLine
+
+
+@dataclass(frozen=True, slots=True)
+class AuditTail:
+    """The end of the audit log. Offsets grow until ``generation`` changes."""
+
+    path: str = ""
+    generation: int = 0
+    """Counts replacements and truncations of the file."""
+    size: int = 0
+    lines: tuple[AuditLine, ...] = ()
+    """The newest lines, oldest first; at most 500."""
+    unparsable: int = 0
+    """Unparsable lines seen since the start."""
+    gap: str = ""
+    """Said when lines may have been lost (copytruncate), else empty."""

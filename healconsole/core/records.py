@@ -1,0 +1,187 @@
+"""What the files of a state directory hold, one immutable record each.
+
+Times are whole seconds since the Unix epoch (UTC). Tokens are counted in whole
+millionths (``*_micro``), so that bash and Python compute the same number.
+``docs/contract.md`` is the source of every format.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from healconsole.core.words import Circuit, Library
+
+MICRO = 1_000_000
+"""Micro-tokens in one token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Limits of one healer. Rates in tokens per second, the rest in seconds or counts.
+
+    The defaults are those of the legacy library: one act a minute, bursts of three,
+    open after three failures for ten minutes, one incident in five minutes.
+
+    Raises:
+        ValueError: a limit is out of its range.
+    """
+
+    rate_micro: int = 16_700
+    burst: int = 3
+    max_failures: int = 3
+    cooldown: int = 600
+    bucket: int = 300
+    settle: float = 5.0
+    action_timeout: float = 60.0
+    check_timeout: float = 30.0
+    scope: str | None = None
+    """Fixed scope of every intent; by default the intent's VERB."""
+    redis_unreachable: str = "deny"
+    """``deny``, or ``local-only`` where somebody chose it."""
+    fleet_lock: str | None = None
+    """Key of the fleet lock that an act needs, without ``heal:lock:``."""
+    fleet_lock_ttl: int = 60
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("rate_micro", 0, 999_999 * MICRO),
+            ("burst", 1, 999_999),
+            ("max_failures", 1, 999_999),
+            ("cooldown", 0, 999_999_999),
+            ("bucket", 1, 999_999_999),
+            ("settle", 0, 86_400),
+            ("action_timeout", 0.001, 86_400),
+            ("check_timeout", 0.001, 86_400),
+            ("fleet_lock_ttl", 1, 86_400),
+        ):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ValueError(f"{name} must be from {low} to {high}, not {value!r}")
+        if self.redis_unreachable not in {"deny", "local-only"}:
+            raise ValueError("redis_unreachable must be 'deny' or 'local-only'")
+
+    @property
+    def rate(self) -> float:
+        """Tokens per second."""
+        return self.rate_micro / MICRO
+
+    @property
+    def probe_lease(self) -> int:
+        """Seconds for which a half-open probe is held by the one that took it."""
+        return int(self.action_timeout + self.settle + self.check_timeout) + 30
+
+
+DEFAULT_POLICY = Policy()
+"""What is assumed of a healer that does not declare its limits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Corrupt:
+    """State that does not match its format. It denies; a reset mends it.
+
+    ``why`` is a sentence of ours; ``sample`` is at most 64 bytes of what was found.
+    """
+
+    path: str
+    why: str
+    sample: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class BucketRecord:
+    """``rate/<scope>``. Limits are None in a legacy file."""
+
+    last_refill: int
+    tokens_micro: int
+    rate_micro: int | None = None
+    burst: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerRecord:
+    """``cb/<scope>``. The last four are None / 0 in a legacy file."""
+
+    failures: int
+    last_failure: int
+    max_failures: int | None = None
+    cooldown: int | None = None
+    state: Circuit | None = None
+    until: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MarkerRecord:
+    """``keys/<key>``. A legacy marker has no intent, and the file's mtime as ``at``."""
+
+    key: str
+    at: int
+    intent: str | None = None
+    scope: str | None = None
+    pid: int | None = None
+    outcome: str | None = None
+
+    @property
+    def legacy(self) -> bool:
+        """Whether the file was empty."""
+        return self.intent is None
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideRecord:
+    """``hold`` or ``dry-run``: an operator's word. ``until`` 0 = no end."""
+
+    on: bool
+    since: int
+    until: int
+    operator: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRecord:
+    """``claims/<slot>``: an action that was begun and has no outcome yet."""
+
+    slot: int
+    pid: int
+    start: int
+    boot: str
+    at: int
+    key: str
+    scope: str
+    probe: bool
+    last_refill: int
+    tokens_micro: int
+    intent: str
+    alive: bool = False
+    """Whether that very process lives; filled in by the store that looked."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictRecord:
+    """``verdict`` in ``cycle.json``."""
+
+    allow: bool
+    guard: str
+    reason: str
+    earliest: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CycleRecord:
+    """``cycle.json``: the last cycle of a healer."""
+
+    at: float
+    seq: int
+    trigger: str
+    fact: str
+    intent: str
+    verdict: VerdictRecord | None
+    outcome: str
+    duration_ms: int
+    next_due: float
+    interval: float
+    pid: int
+    library: Library
+    version: str
+    policy: Policy
+    mode: str
+    """``live`` or ``dry-run``."""

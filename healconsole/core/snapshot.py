@@ -1,0 +1,145 @@
+"""Everything the console knows at one instant, immutable, and free of the clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from healconsole.core.auditline import AuditEvent, AuditTail
+from healconsole.core.records import (
+    BreakerRecord,
+    BucketRecord,
+    ClaimRecord,
+    Corrupt,
+    CycleRecord,
+    MarkerRecord,
+    OverrideRecord,
+    Policy,
+)
+from healconsole.core.words import Library, SourceState
+
+
+@dataclass(frozen=True, slots=True)
+class SourceHealth:
+    """How one source does. ``latency_ms`` is that of the last answer."""
+
+    state: SourceState = SourceState.STARTING
+    detail: str = ""
+    """What is wrong and what to do, or where the source is."""
+    latency_ms: float | None = field(default=None, compare=False)
+    last_ok: float | None = field(default=None, compare=False)
+    """Epoch seconds of the last good answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """A Redis lock as last read."""
+
+    key: str
+    """Without ``heal:lock:``."""
+    owner: str
+    """Owner token, exact."""
+    expires_at: float | None
+    """Epoch seconds on this host's clock; None = no TTL."""
+    fence: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogEntry:
+    """``healers.d/<name>.toml``: what an administrator says of a healer."""
+
+    name: str
+    path: str
+    command: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+    description: str = ""
+    owner: str = ""
+    runbook: str = ""
+    unit: str = ""
+    user: str = ""
+    stage: str = ""
+    interval: float | None = None
+    policy: Policy | None = None
+    """None if the entry has no ``[policy]``."""
+    problem: str = ""
+    """Why the entry cannot be trusted or read, with its mend; empty if it is good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """When the healer last finished a cycle, and who says so."""
+
+    at: float
+    source: str
+    """``cycle.json`` or ``textfile``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScopedBreaker:
+    """A breaker with the scope that its file name stands for."""
+
+    scope: str
+    record: BreakerRecord | Corrupt
+    file: str
+    """Path relative to the healer's directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScopedBucket:
+    """A bucket with the scope that its file name stands for."""
+
+    scope: str
+    record: BucketRecord | Corrupt
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class HealerState:
+    """One healer as its directory, its catalog entry and the audit log have it.
+
+    Nothing in it depends on the clock: what is true *now* is computed by ``core.view``.
+    """
+
+    name: str
+    path: str
+    library: Library = Library.UNKNOWN
+    problem: str = ""
+    """Why the directory cannot be read, with its mend; empty if it can."""
+    cycle: CycleRecord | Corrupt | None = None
+    heartbeat: Heartbeat | Corrupt | None = None
+    hold: OverrideRecord | Corrupt | None = None
+    dry_run: OverrideRecord | Corrupt | None = None
+    breakers: tuple[ScopedBreaker, ...] = ()
+    buckets: tuple[ScopedBucket, ...] = ()
+    claims: tuple[ClaimRecord | Corrupt, ...] = ()
+    markers_total: int = 0
+    marker_keys: frozenset[str] = frozenset()
+    """Names in ``keys/`` (at most 10,000)."""
+    markers: tuple[MarkerRecord | Corrupt, ...] | None = None
+    """Read only for a healer that is looked at, newest first, at most 200; else None."""
+    daemon_pid: int | None = None
+    """Who holds ``.singleton``; None if nobody does."""
+    catalog: CatalogEntry | None = None
+    last: AuditEvent | None = None
+    """Newest audit event of a cycle (not an operator's)."""
+    intents: tuple[str, ...] = ()
+    """Intents seen in the audit log, newest first, each once, at most 50."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything the console knows at one instant."""
+
+    host: str = ""
+    taken_at: float = field(default=0.0, compare=False)
+    healers: tuple[HealerState, ...] = ()
+    """Ordered by name."""
+    locks: tuple[Lock, ...] = ()
+    audit: AuditTail = field(default_factory=AuditTail)
+    audit_health: SourceHealth = SourceHealth()
+    state_health: SourceHealth = SourceHealth()
+    redis_health: SourceHealth = SourceHealth(SourceState.OFF)
+    anomalies: tuple[str, ...] = ()
+    """Sentences on what is wrong with the host as a whole (the clock stepped)."""
+
+
+EMPTY = Snapshot()

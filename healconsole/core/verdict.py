@@ -1,0 +1,88 @@
+"""What a verdict is decided on, and what it says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from healconsole.core.records import (
+    BreakerRecord,
+    BucketRecord,
+    ClaimRecord,
+    Corrupt,
+    MarkerRecord,
+    OverrideRecord,
+)
+from healconsole.core.words import Guardrail, StepResult
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What decide asks for: ``VERB key=value ...``. Made by ``core.intent.parse_intent``."""
+
+    text: str
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
+class FleetState:
+    """What Redis says. ``unknown`` (a reason) is never taken for free or healthy."""
+
+    unknown: str = ""
+    halted: str = ""
+    """Reason of a fleet-wide stop; empty if there is none."""
+    lock_holder: str = ""
+    """Owner token of the lock that the policy asks for; empty if it is free."""
+    lock_ttl: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GuardState:
+    """All that one verdict is decided on, read at one instant.
+
+    The engine reads it from disk and Redis, the console from a snapshot, a test from its head.
+    ``marker`` and ``previous_marker`` belong to the intent's key in this bucket and the one
+    before; in dry-run, bucket and markers are the shadow ones.
+    """
+
+    hold: OverrideRecord | Corrupt | None = None
+    dry_run: OverrideRecord | Corrupt | None = None
+    marker: MarkerRecord | Corrupt | None = None
+    previous_marker: MarkerRecord | Corrupt | None = None
+    bucket: BucketRecord | Corrupt | None = None
+    breaker: BreakerRecord | Corrupt | None = None
+    claims: tuple[ClaimRecord | Corrupt, ...] = ()
+    fleet: FleetState | None = None
+    """None where no Redis is configured."""
+    dry_env: str | None = None
+    """``DRY_RUN`` as the environment has it, or None if unset."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One rung of the ladder."""
+
+    guard: Guardrail
+    result: StepResult
+    evidence: str
+    """A sentence; may hold data from outside."""
+    earliest: int | None = None
+    """When this rung can change by itself; None = not by itself, or it already passes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the guardrails say of one intent now."""
+
+    intent: str
+    scope: str
+    allow: bool
+    guard: Guardrail | None
+    """The guardrail that denies; None if allowed."""
+    reason: str
+    earliest: int | None
+    """The earliest time at which the answer can change by itself; None = only by an operator."""
+    dry_run: bool
+    """Allowed, but only to write what would have been done."""
+    probe: bool
+    """Allowed as the one probe of a half-open breaker."""
+    steps: tuple[Step, ...] = ()

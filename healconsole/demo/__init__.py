@@ -1,0 +1,1 @@
+"""A self-contained site with real healers that really break."""

@@ -1,0 +1,1 @@
+"""The terminal UI: no parsing, no Redis, no guardrail logic."""
