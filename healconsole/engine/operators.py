@@ -1,0 +1,206 @@
+"""An operator's acts: who asks, what would change, and the change itself with its audit event.
+
+The screen and the command line both come through here, so that an act is planned,
+attributed and audited in one way. Planning reads and never writes; a plan can be shown and
+thrown away.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import pwd
+import re
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from healconsole.core.acts import (
+    ActPlan,
+    ActRefused,
+    plan_dry_run,
+    plan_release,
+    plan_reset,
+    plan_trip,
+)
+from healconsole.core.auditline import AuditLine
+from healconsole.core.snapshot import CatalogEntry, HealerState
+from healconsole.stores.apply import Applied, UndoRecord, apply_plan, undo
+from healconsole.stores.auditlog import AuditWriter
+from healconsole.stores.statedir import read_healer
+
+NO_LOGIN_UID = 4_294_967_295
+"""What the kernel says of a process that belongs to no login (``(uid_t) -1``)."""
+
+REASON_LIMIT = 2_000
+"""Characters of a reason that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """The person behind an act, as far as the host can tell.
+
+    ``user`` is who they logged in as where that is known, not the account that sudo made of
+    them. ``via`` is how the act came (``tui`` or ``cli``), ``origin`` from where: the address
+    of the SSH client, or the terminal.
+    """
+
+    user: str
+    uid: int
+    login_uid: int | None
+    via: str
+    origin: str
+
+    def record(self) -> dict[str, Any]:
+        """``operator`` as the audit event has it."""
+        return {
+            "user": self.user,
+            "uid": self.uid,
+            "login_uid": self.login_uid,
+            "via": self.via,
+            "from": self.origin,
+        }
+
+    @property
+    def word(self) -> str:
+        """The name in the alphabet of an override file.
+
+        >>> Operator("Ada Lovelace", 0, 1000, "cli", "pts/0").word
+        'Ada-Lovelace'
+        """
+        return re.sub(r"[^A-Za-z0-9._@-]", "-", self.user)[:64] or "unknown"
+
+
+def identify(environ: Mapping[str, str], *, via: str, named: str = "") -> Operator:
+    """Who is at the keyboard.
+
+    The login uid is what the kernel remembers of the login across sudo and su, so it goes
+    before ``SUDO_USER``, which is only a variable. ``named`` is the name that the
+    configuration gives, for accounts that several people share; it wins.
+    """
+    uid = os.getuid()
+    login_uid = _login_uid()
+    user = named or _name_of(login_uid) or environ.get("SUDO_USER", "") or _name_of(uid)
+    if not user:
+        user = getpass.getuser() if environ.get("USER") else f"uid-{uid}"
+    return Operator(user, uid, login_uid, via, _origin(environ))
+
+
+def _login_uid() -> int | None:
+    try:
+        value = int(Path("/proc/self/loginuid").read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
+    return None if value == NO_LOGIN_UID else value
+
+
+def _name_of(uid: int | None) -> str:
+    if uid is None:
+        return ""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid-{uid}"
+
+
+def _origin(environ: Mapping[str, str]) -> str:
+    """The address of the SSH client and the terminal, those that are known."""
+    parts = []
+    connection = environ.get("SSH_CONNECTION", "").split()
+    if connection:
+        parts.append(connection[0])
+    for descriptor in (0, 1, 2):
+        try:
+            parts.append(os.ttyname(descriptor).removeprefix("/dev/"))
+            break
+        except OSError:
+            continue
+    return " ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorDesk:
+    """Where an operator's acts take effect, and in whose name.
+
+    Every ``plan_*`` raises :class:`~healconsole.core.acts.ActRefused` if the act cannot be
+    done, with the reason and what to do instead; :meth:`apply` and :meth:`undo` raise
+    ``ActRefused``, ``stores.apply.ChangedUnderneath`` or ``stores.auditlog.AuditUnwritable``,
+    and then nothing has changed.
+    """
+
+    root: Path
+    audit: Path
+    operator: Operator
+    clock: Callable[[], float]
+    host: str = ""
+
+    def read(self, name: str, catalog: CatalogEntry | None = None) -> HealerState:
+        """``name`` as its directory is now, without what only the feed knows."""
+        state = read_healer(self.root, name, with_markers=False)
+        return replace(state, catalog=catalog) if catalog is not None else state
+
+    def plan_trip(
+        self, healer: HealerState, scope: str | None = None, for_s: float | None = None
+    ) -> ActPlan:
+        """Force open one scope, or (None) the whole healer; for seconds, or (None) until reset."""
+        return plan_trip(healer, scope, for_s, self.operator.word, self.clock())
+
+    def plan_reset(
+        self,
+        healer: HealerState,
+        scope: str | None = None,
+        to: str = "half-open",
+        events: Sequence[AuditLine] = (),
+    ) -> ActPlan:
+        """Let ``scope`` (None: all of them, and the hold) act again: one probe, or closed."""
+        return plan_reset(healer, scope, to, self.clock(), events)
+
+    def plan_dry_run(self, healer: HealerState, *, on: bool) -> ActPlan:
+        """Turn rehearsal on or off through the override file."""
+        return plan_dry_run(healer, on, self.operator.word, self.clock())
+
+    def plan_release(self, healer: HealerState) -> ActPlan:
+        """Take back a hold."""
+        return plan_release(healer, self.clock())
+
+    def apply(self, plan: ActPlan, *, reason: str, incident: str = "") -> Applied:
+        """Do what ``plan`` shows, if the state is still what it shows; the event goes first."""
+        return apply_plan(
+            self.root,
+            plan,
+            audit=self.writer(),
+            operator=self.operator.record(),
+            reason=checked_reason(reason),
+            incident=incident.strip(),
+            now=self.clock(),
+        )
+
+    def undo(self, record: UndoRecord, *, reason: str, incident: str = "") -> Applied:
+        """Take an act back, if nothing else has changed what it left."""
+        return undo(
+            self.root,
+            record,
+            audit=self.writer(),
+            operator=self.operator.record(),
+            reason=checked_reason(reason),
+            incident=incident.strip(),
+            now=self.clock(),
+        )
+
+    def writer(self) -> AuditWriter:
+        """The audit log, to append an operator's event to."""
+        return AuditWriter(self.audit, self.clock, self.host or socket.gethostname())
+
+
+def checked_reason(text: str) -> str:
+    """The reason without blanks around it.
+
+    Raises:
+        ActRefused: it is empty.
+    """
+    reason = text.strip()
+    if not reason:
+        raise ActRefused("a reason is needed: it is what the audit log is read for later")
+    return reason[:REASON_LIMIT]
