@@ -1,0 +1,58 @@
+"""Removes core files older than a week when they are over their quota. Starts in dry-run."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from healconsole import Fact, Healer, Intent, Policy
+
+QUOTA_BYTES = 512 * 1024
+OLDER_DAYS = 7
+
+
+class DiskReaper(Healer):
+    """One symptom: core files fill the disk."""
+
+    name = "disk-reaper"
+    policy = Policy(
+        rate_micro=100_000, burst=3, max_failures=3, cooldown=60, bucket=10, settle=0.5,
+        action_timeout=10, check_timeout=5,
+    )  # fmt: skip
+
+    def __init__(self, cores: Path) -> None:
+        super().__init__()
+        self.cores = cores
+
+    def _old(self) -> list[Path]:
+        limit = time.time() - (OLDER_DAYS - 1) * 86_400
+        return [path for path in self.cores.glob("core.*") if path.stat().st_mtime < limit]
+
+    def detect(self) -> Fact:
+        """Measure; a failed measurement is a fact too, never a zero."""
+        try:
+            old = self._old()
+            return Fact(cores=len(old), bytes=sum(path.stat().st_size for path in old))
+        except OSError as problem:
+            return Fact(cores="ERROR", error=problem.strerror or "unknown")
+
+    def decide(self, fact: Fact) -> Intent | None:
+        """Over quota, and nothing else, is a reason."""
+        size = fact.get("bytes", "")
+        if size.isdigit() and int(size) > QUOTA_BYTES:
+            return Intent(f"remove_cores older={OLDER_DAYS}d")
+        return None
+
+    def act(self, intent: Intent) -> None:
+        """Remove what was measured."""
+        for path in self._old():
+            path.unlink(missing_ok=True)
+
+    def verify(self, intent: Intent) -> bool:
+        """Below the quota again."""
+        return sum(path.stat().st_size for path in self._old()) <= QUOTA_BYTES
+
+
+if __name__ == "__main__":
+    raise SystemExit(DiskReaper(Path(os.environ["DEMO_ROOT"]) / "cores").main())

@@ -1,0 +1,107 @@
+"""Starting a site, and speaking to one that runs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from healconsole.demo.layout import Site, pointer
+
+TEARDOWN_SECONDS = 10.0
+
+
+class DemoError(Exception):
+    """The demo cannot go on; the message is one line for its user."""
+
+
+@contextmanager
+def running_site(*arguments: str, announce: bool = True) -> Iterator[Site]:
+    """A site of its own process, up and ready; gone with everything when the block ends.
+
+    Args:
+        arguments: options of ``healconsole.demo.site``.
+        announce: whether ``healconsole demo fix`` shall find this site.
+
+    Raises:
+        DemoError: the site did not come up; the message holds what it printed.
+    """
+    root = Path(tempfile.mkdtemp(prefix="healconsole-demo-"))
+    site = Site(root)
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            (sys.executable, "-m", "healconsole.demo.site", str(root), *arguments),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            start_new_session=True,
+        )
+        try:
+            assert process.stdin is not None  # noqa: S101 - asked for by PIPE above
+            assert process.stdout is not None  # noqa: S101
+            if process.stdout.readline() != b"ready\n":
+                errors.seek(0)
+                raise DemoError(f"the site did not start: {errors.read().decode()[-2000:]}")
+            if announce:
+                pointer().write_text(f"{root}\n", encoding="utf-8")
+            yield site
+        finally:
+            _take_down(process)
+            if announce and _pointed() == root:
+                pointer().unlink()
+            shutil.rmtree(root, ignore_errors=True)
+
+
+def _take_down(process: subprocess.Popen[bytes]) -> None:
+    if process.stdin is not None:
+        process.stdin.close()
+    try:
+        process.wait(TEARDOWN_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
+
+
+def _pointed() -> Path | None:
+    path = pointer()
+    try:
+        owner = path.lstat().st_uid
+        text = path.read_text(encoding="utf-8").strip()
+    except OSError:
+        return None
+    return Path(text) if owner == os.getuid() and text else None
+
+
+def tell(site: Site, command: str) -> None:
+    """Give the running site one command of its story.
+
+    Raises:
+        DemoError: nobody listens there.
+    """
+    try:
+        fd = os.open(site.command_file, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as problem:
+        raise DemoError(f"no demo runs in {site.root} ({problem.strerror})") from problem
+    try:
+        os.write(fd, command.encode("ascii") + b"\n")
+    finally:
+        os.close(fd)
+
+
+def fix() -> None:
+    """Repair the cause on this user's running demo: roll the deploy back, start what died.
+
+    Raises:
+        DemoError: no demo of this user is running.
+    """
+    root = _pointed()
+    if root is None:
+        raise DemoError("no demo of yours is running: start one with 'healconsole demo'")
+    tell(Site(root), "fix")

@@ -1,0 +1,216 @@
+"""The story without a terminal: each station is reached, or the script says which was not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from healconsole.demo.launch import running_site, tell
+from healconsole.demo.layout import BAD_RELEASE, Site
+
+PATIENCE = 45.0
+"""Seconds within which each station has to be reached."""
+LOOK_EVERY = 0.25
+"""Seconds between two looks; each look is a whole run of the program."""
+
+Status = dict[str, Any]
+
+
+class NotReached(Exception):
+    """A station of the story was not reached in time."""
+
+
+class Player:
+    """Operates one site through the command line, as a person would."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self._options = (
+            "--state-root", str(site.state), "--audit", str(site.audit),
+            "--catalog", str(site.catalog), "--textfile-dir", str(site.textfile),
+        )  # fmt: skip
+        self._environment = {
+            "HEAL_REDIS_URL": site.redis_url_file.read_text(encoding="ascii").strip(),
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+        }
+
+    def console(self, *words: str) -> str:
+        """Run ``healconsole WORDS``; its standard output.
+
+        Raises:
+            NotReached: it ended with a status other than 0.
+        """
+        done = subprocess.run(
+            (sys.executable, "-m", "healconsole", *words, *self._options),
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE,
+        )
+        if done.returncode != 0:
+            raise NotReached(f"'healconsole {' '.join(words)}' failed: {done.stderr.strip()}")
+        return done.stdout
+
+    def status(self) -> dict[str, Status]:
+        """``status --json``, the healers by name; key ``""`` holds the whole object."""
+        whole = orjson.loads(self.console("status", "--json"))
+        return {"": whole, **{healer["name"]: healer for healer in whole["healers"]}}
+
+    def events(self) -> list[Status]:
+        """Every event of the audit log so far."""
+        return [orjson.loads(line) for line in self.site.audit.read_bytes().splitlines()]
+
+    def station(self, name: str, reached: Callable[[], object]) -> None:
+        """Wait for a station and say so.
+
+        Raises:
+            NotReached: it was not reached within ``PATIENCE``.
+        """
+        began = time.monotonic()
+        while not reached():
+            if time.monotonic() - began > PATIENCE:
+                raise NotReached(f"station not reached in {PATIENCE:.0f} s: {name}")
+            time.sleep(LOOK_EVERY)
+        print(f"  ✔ {time.monotonic() - began:5.1f} s  {name}", flush=True)
+
+    def has_event(self, healer: str, outcome: str, **fields: str) -> bool:
+        """Whether the log holds such an event."""
+        wanted = {"healer": healer, "outcome": outcome, **fields}
+        return any(wanted.items() <= event.items() for event in self.events())
+
+
+def breaker(status: dict[str, Status], healer: str) -> str:
+    """State of the one breaker of a healer; ``closed`` if it has none yet."""
+    breakers = status.get(healer, {}).get("breakers", [])
+    return str(breakers[0]["state"]) if breakers else "closed"
+
+
+def play() -> None:
+    """Play the whole story.
+
+    Raises:
+        NotReached: a station was not reached.
+        DemoError: the site did not come up.
+    """
+    with running_site("--no-story", announce=False) as site:
+        player = Player(site)
+        _peace(player)
+        _stuck_worker(player)
+        _fleet_lock(player)
+        _bad_deploy(player)
+        _stale(player)
+        _repair(player)
+    if site.root.exists():
+        raise NotReached(f"the site left {site.root} behind")
+    print("the story was played to its end", flush=True)
+
+
+def _peace(player: Player) -> None:
+    def all_known() -> bool:
+        status = player.status()
+        beating = [
+            name for name in ("worker-queue-healer", "disk-reaper", "broker-restarter")
+            if status.get(name, {}).get("heartbeat", {}).get("state") == "fresh"
+        ]  # fmt: skip
+        return len(beating) == 3
+
+    player.station("three healers beat", all_known)
+    player.station(
+        "disk-reaper rehearses: dry-run", lambda: player.has_event("disk-reaper", "dry-run")
+    )
+    player.station(
+        "legacy-mailq acts, and its files are read",
+        lambda: (
+            player.has_event("legacy-mailq", "success")
+            and player.status()["legacy-mailq"]["library"] == "legacy"
+        ),
+    )
+
+
+def _stuck_worker(player: Player) -> None:
+    tell(player.site, "poison")
+    player.station(
+        "a stuck worker is restarted, and the queue drains",
+        lambda: player.has_event("worker-queue-healer", "success"),
+    )
+
+
+def _fleet_lock(player: Player) -> None:
+    def held() -> bool:
+        locks = player.status()[""]["locks"]
+        return any(lock["key"] == "broker" and lock["state"] == "held" for lock in locks)
+
+    player.station("the fleet lock is held by web-08", held)
+    tell(player.site, "hang-broker")
+    player.station(
+        "broker-restarter waits for the fleet lock",
+        lambda: player.has_event("broker-restarter", "denied", guard="fleet"),
+    )
+    player.station(
+        "broker-restarter acts once the lock is free",
+        lambda: player.has_event("broker-restarter", "success"),
+    )
+
+
+def _bad_deploy(player: Player) -> None:
+    tell(player.site, f"deploy {BAD_RELEASE}")
+    player.station(
+        "a bad deploy: three restarts fail verification and the breaker opens",
+        lambda: breaker(player.status(), "worker-queue-healer") == "open",
+    )
+    failures = sum(
+        event["outcome"] == "verify-failed" and event["healer"] == "worker-queue-healer"
+        for event in player.events()
+    )
+    if failures != 3:
+        raise NotReached(f"the breaker opened after {failures} failures, not 3")
+    player.station(
+        "the open breaker denies",
+        lambda: player.has_event("worker-queue-healer", "denied", guard="circuit"),
+    )
+    answer = orjson.loads(player.console("explain", "worker-queue-healer", "--json"))
+    if answer["verdict"]["allow"] or answer["verdict"]["guard"] != "circuit":
+        raise NotReached(f"explain does not name the circuit: {answer}")
+    last = [e for e in player.events() if e["outcome"] == "verify-failed"][-1]
+    if f"release={BAD_RELEASE}" not in last["fact"]:
+        raise NotReached(f"the fact does not lead to the cause: {last['fact']}")
+
+
+def _stale(player: Player) -> None:
+    tell(player.site, "kill-healer broker-restarter")
+    player.station(
+        "a killed healer is seen as stale",
+        lambda: player.status()["broker-restarter"]["heartbeat"]["state"] == "stale",
+    )
+
+
+def _repair(player: Player) -> None:
+    tell(player.site, "fix")
+    player.console("reset", "worker-queue-healer", "--reason", "rolled back deploy 5121",
+                   "--incident", "INC-4711")  # fmt: skip
+    player.station(
+        "the cause is repaired, the breaker reset, and one probe closes it",
+        lambda: (
+            breaker(player.status(), "worker-queue-healer") == "closed"
+            and _outcomes_after_reset(player)[:2] == ["started", "success"]
+        ),
+    )
+    event = next(e for e in player.events() if e["outcome"] == "operator-reset")
+    if (event["reason"], event["incident"]) != ("rolled back deploy 5121", "INC-4711"):
+        raise NotReached(f"the operator's event lacks what was given: {event}")
+    player.station(
+        "the dead healer runs again",
+        lambda: player.status()["broker-restarter"]["heartbeat"]["state"] == "fresh",
+    )
+
+
+def _outcomes_after_reset(player: Player) -> list[str]:
+    mine = [e["outcome"] for e in player.events() if e["healer"] == "worker-queue-healer"]
+    after = mine[mine.index("operator-reset") + 1 :] if "operator-reset" in mine else []
+    return [outcome for outcome in after if outcome in {"started", "success", "verify-failed"}]
