@@ -45,7 +45,7 @@ def play() -> None:
 
     Raises:
         DemoError: a site did not come up.
-        NotReached: the operator's reset was refused.
+        NotReachedError: the operator's reset was refused.
     """
     with ExitStack() as stack:
         options = ("--no-story", "--warm-up", str(WARM_UP))
@@ -108,14 +108,12 @@ def table(guarded: Tally, unguarded: Tally, seconds: float) -> str:
                              guarded   unguarded
     restarts                       5          80
     restarts per minute          5.0        80.0
-    site down               21.5 s      44.0 s
+    site down                 21.5 s      44.0 s
     """
-    return "\n".join(
-        (
-            f"{'':20}{'guarded':>12}{'unguarded':>12}",
-            f"{'restarts':20}{guarded.actions:>12}{unguarded.actions:>12}",
-            f"{'restarts per minute':20}{guarded.per_minute(seconds):>12.1f}"
-            f"{unguarded.per_minute(seconds):>12.1f}",
-            f"{'site down':20}{f'{guarded.down:.1f} s':>12}{f'{unguarded.down:.1f} s':>12}",
-        )
+    rows = (
+        ("", "guarded", "unguarded"),
+        ("restarts", str(guarded.actions), str(unguarded.actions)),
+        ("restarts per minute", *(f"{t.per_minute(seconds):.1f}" for t in (guarded, unguarded))),
+        ("site down", *(f"{t.down:.1f} s" for t in (guarded, unguarded))),
     )
+    return "\n".join(f"{name:20}{left:>12}{right:>12}" for name, left, right in rows)

@@ -64,7 +64,7 @@ def _play_script() -> int:
 
     try:
         script.play()
-    except script.NotReached as problem:
+    except script.NotReachedError as problem:
         print(f"healconsole demo: {problem}", file=sys.stderr)
         return 1
     return 0

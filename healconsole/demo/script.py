@@ -21,7 +21,7 @@ LOOK_EVERY = 0.25
 Status = dict[str, Any]
 
 
-class NotReached(Exception):
+class NotReachedError(Exception):
     """A station of the story was not reached in time."""
 
 
@@ -43,7 +43,7 @@ class Player:
         """Run ``healconsole WORDS``; its standard output.
 
         Raises:
-            NotReached: it ended with a status other than 0.
+            NotReachedError: it ended with a status other than 0.
         """
         done = subprocess.run(
             (sys.executable, "-m", "healconsole", *words, *self._options),
@@ -54,7 +54,7 @@ class Player:
             timeout=PATIENCE,
         )
         if done.returncode != 0:
-            raise NotReached(f"'healconsole {' '.join(words)}' failed: {done.stderr.strip()}")
+            raise NotReachedError(f"'healconsole {' '.join(words)}' failed: {done.stderr.strip()}")
         return done.stdout
 
     def status(self) -> dict[str, Status]:
@@ -70,12 +70,12 @@ class Player:
         """Wait for a station and say so.
 
         Raises:
-            NotReached: it was not reached within ``PATIENCE``.
+            NotReachedError: it was not reached within ``PATIENCE``.
         """
         began = time.monotonic()
         while not reached():
             if time.monotonic() - began > PATIENCE:
-                raise NotReached(f"station not reached in {PATIENCE:.0f} s: {name}")
+                raise NotReachedError(f"station not reached in {PATIENCE:.0f} s: {name}")
             time.sleep(LOOK_EVERY)
         print(f"  ✔ {time.monotonic() - began:5.1f} s  {name}", flush=True)
 
@@ -95,7 +95,7 @@ def play() -> None:
     """Play the whole story.
 
     Raises:
-        NotReached: a station was not reached.
+        NotReachedError: a station was not reached.
         DemoError: the site did not come up.
     """
     with running_site("--no-story", announce=False) as site:
@@ -107,7 +107,7 @@ def play() -> None:
         _stale(player)
         _repair(player)
     if site.root.exists():
-        raise NotReached(f"the site left {site.root} behind")
+        raise NotReachedError(f"the site left {site.root} behind")
     print("the story was played to its end", flush=True)
 
 
@@ -169,17 +169,17 @@ def _bad_deploy(player: Player) -> None:
         for event in player.events()
     )
     if failures != 3:
-        raise NotReached(f"the breaker opened after {failures} failures, not 3")
+        raise NotReachedError(f"the breaker opened after {failures} failures, not 3")
     player.station(
         "the open breaker denies",
         lambda: player.has_event("worker-queue-healer", "denied", guard="circuit"),
     )
     answer = orjson.loads(player.console("explain", "worker-queue-healer", "--json"))
     if answer["verdict"]["allow"] or answer["verdict"]["guard"] != "circuit":
-        raise NotReached(f"explain does not name the circuit: {answer}")
+        raise NotReachedError(f"explain does not name the circuit: {answer}")
     last = [e for e in player.events() if e["outcome"] == "verify-failed"][-1]
     if f"release={BAD_RELEASE}" not in last["fact"]:
-        raise NotReached(f"the fact does not lead to the cause: {last['fact']}")
+        raise NotReachedError(f"the fact does not lead to the cause: {last['fact']}")
 
 
 def _stale(player: Player) -> None:
@@ -203,7 +203,7 @@ def _repair(player: Player) -> None:
     )
     event = next(e for e in player.events() if e["outcome"] == "operator-reset")
     if (event["reason"], event["incident"]) != ("rolled back deploy 5121", "INC-4711"):
-        raise NotReached(f"the operator's event lacks what was given: {event}")
+        raise NotReachedError(f"the operator's event lacks what was given: {event}")
     player.station(
         "the dead healer runs again",
         lambda: player.status()["broker-restarter"]["heartbeat"]["state"] == "fresh",

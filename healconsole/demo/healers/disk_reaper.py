@@ -44,12 +44,12 @@ class DiskReaper(Healer):
             return Intent(f"remove_cores older={OLDER_DAYS}d")
         return None
 
-    def act(self, intent: Intent) -> None:
+    def act(self, _intent: Intent) -> None:
         """Remove what was measured."""
         for path in self._old():
             path.unlink(missing_ok=True)
 
-    def verify(self, intent: Intent) -> bool:
+    def verify(self, _intent: Intent) -> bool:
         """Below the quota again."""
         return sum(path.stat().st_size for path in self._old()) <= QUOTA_BYTES
 
