@@ -44,7 +44,7 @@ class Policy:
 
     def __post_init__(self) -> None:
         for name, low, high in (
-            ("rate_micro", 0, 999_999 * MICRO),
+            ("rate_micro", 0, 999_999_999_999),
             ("burst", 1, 999_999),
             ("max_failures", 1, 999_999),
             ("cooldown", 0, 999_999_999),
@@ -146,7 +146,8 @@ class ClaimRecord:
     boot: str
     at: int
     key: str
-    scope: str
+    scope_file: str
+    """File name of the scope (``core.scopes.scope_file_name``): a long scope has only that."""
     probe: bool
     last_refill: int
     tokens_micro: int
