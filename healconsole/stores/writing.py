@@ -1,0 +1,336 @@
+"""Durable writes below a directory's descriptor, and the locks that order them.
+
+Apart from the reading half, so that a read-only console has no code that can write.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import itertools
+import os
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+from healconsole.stores.files import Missing, Unreadable, kind, open_below_dir, parent_below
+
+SCRATCH: Final = ".scratch"
+GUARD: Final = ".guard"
+LOCK_TIMEOUT: Final = 10.0
+"""Seconds that a writer waits for a lock. What it guards takes milliseconds; who holds it
+for longer hangs."""
+
+_NEW_FILE: Final = 0o644
+_NEW_LOCK: Final = 0o660
+"""Who can open a lock file can hold it, and so stop a healer: not everybody may."""
+_CREATE: Final = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+_LOCK: Final = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+
+_serial = itertools.count()
+
+
+class LockTimeout(OSError):  # noqa: N818 - a timeout by name, an OSError by kind
+    """Somebody held the lock for longer than the caller would wait."""
+
+
+class Draft:
+    """A new content of ``relpath``, written to ``.scratch/`` and not yet in place."""
+
+    __slots__ = ("_fd", "_name", "_scratch", "relpath", "root")
+
+    def __init__(self, root: int, relpath: str, data: bytes) -> None:
+        """Write ``data`` to a temporary file that has owner and mode of what it replaces.
+
+        Raises:
+            OSError: it cannot be written; nothing is left behind.
+        """
+        self.root = root
+        self.relpath = relpath
+        self._name = f"{os.getpid()}.{next(_serial)}"
+        self._scratch = ensure_dir(root, SCRATCH)
+        try:
+            self._fd = _create(self._scratch, self._name)
+        except OSError:
+            os.close(self._scratch)
+            raise
+        try:
+            write_all(self._fd, data)
+            _dress(self._fd, root, relpath)
+        except BaseException:
+            self.discard()
+            raise
+
+    def sync(self) -> None:
+        """Make the bytes durable."""
+        os.fsync(self._fd)
+
+    def place(self, *, sync_dir: bool = True) -> None:
+        """Rename over ``relpath``; with ``sync_dir`` the rename is durable on return."""
+        with parent_to_write(self.root, self.relpath) as (at, name):
+            os.rename(self._name, name, src_dir_fd=self._scratch, dst_dir_fd=at)
+            self._close()
+            if sync_dir:
+                os.fsync(at)
+
+    def discard(self) -> None:
+        """Remove the temporary file; what it would have replaced stays as it is."""
+        if self._fd >= 0:
+            with suppress(OSError):  # in .scratch/ nothing is state: a leftover harms nobody
+                os.unlink(self._name, dir_fd=self._scratch)
+            self._close()
+
+    def _close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            os.close(self._scratch)
+            self._fd = -1
+
+
+def replace_below(dir_fd: int, relpath: str, data: bytes) -> None:
+    """Put ``data`` in place of ``relpath``: whole and durable, or not at all.
+
+    ``dir_fd`` is the healer's directory. Owner, group and mode of what is replaced are kept;
+    a new file belongs to the owner of its directory.
+
+    Raises:
+        OSError: it could not be written, and what was there stays; or (only from the last
+            fsync) it is in place and may not survive a power cut.
+    """
+    draft = Draft(dir_fd, relpath, data)
+    try:
+        draft.sync()
+        draft.place()
+    finally:
+        draft.discard()
+
+
+def remove_below(dir_fd: int, relpath: str, *, sync: bool = True) -> None:
+    """Remove the file ``relpath``; one that is not there is no error.
+
+    Raises:
+        OSError: it cannot be removed.
+    """
+    try:
+        with parent_below(dir_fd, relpath) as (at, name):
+            os.unlink(name, dir_fd=at)
+            if sync:
+                os.fsync(at)
+    except (FileNotFoundError, Missing):
+        return
+    except Unreadable as error:
+        raise OSError(errno.EIO, error.why, relpath) from error
+
+
+def ensure_dir(dir_fd: int, relpath: str) -> int:
+    """A new descriptor of the directory ``relpath``; what is missing of it is made, durably.
+
+    Raises:
+        OSError: it cannot be made, or something else is in its place.
+    """
+    try:
+        return open_below_dir(dir_fd, relpath)
+    except Missing:
+        pass
+    except Unreadable as error:
+        raise OSError(errno.ENOTDIR, error.why, relpath) from error
+    head, _, name = relpath.rpartition("/")
+    parent = ensure_dir(dir_fd, head) if head else os.dup(dir_fd)
+    try:
+        with suppress(FileExistsError):
+            os.mkdir(name, 0o755, dir_fd=parent)
+            made = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
+            try:
+                _give_to_owner_of(parent, made)
+            finally:
+                os.close(made)
+            os.fsync(parent)
+        return os.open(
+            name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent
+        )
+    finally:
+        os.close(parent)
+
+
+@contextmanager
+def parent_to_write(dir_fd: int, relpath: str) -> Iterator[tuple[int, str]]:
+    """Like ``files.parent_below``, and makes the directory if it is missing.
+
+    Raises:
+        OSError: the directory cannot be made or opened.
+    """
+    head, _, name = relpath.rpartition("/")
+    fd = ensure_dir(dir_fd, head) if head else os.dup(dir_fd)
+    try:
+        yield fd, name
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def locked(dir_fd: int, name: str = GUARD, timeout: float = LOCK_TIMEOUT) -> Iterator[int]:
+    """Hold the exclusive flock on ``name`` in ``dir_fd``; yields the lock's descriptor.
+
+    No child inherits it.
+
+    Raises:
+        LockTimeout: somebody held it for longer than ``timeout`` seconds.
+        OSError: the lock file cannot be made, or is not a regular file.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        fd = open_lock(dir_fd, name)
+        try:
+            wait_for_flock(fd, deadline, name)
+            # Whoever cleared the directory while this one waited left it a lock on nothing.
+            if same_file(fd, name, dir_fd):
+                yield fd
+                return
+        finally:
+            release(fd)
+
+
+def open_lock(dir_fd: int, name: str, mode: int = _NEW_LOCK) -> int:
+    """Open a lock file, which is made if it is missing; never waits on a FIFO.
+
+    Raises:
+        OSError: it cannot be opened, or is not a regular file.
+    """
+    try:
+        fd = os.open(name, _LOCK | os.O_EXCL, mode, dir_fd=dir_fd)
+        new = True
+    except FileExistsError:
+        fd = os.open(name, _LOCK, mode, dir_fd=dir_fd)
+        new = False
+    try:
+        require_regular(fd, name)
+        if new:
+            _give_to_owner_of(dir_fd, fd)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
+
+
+def require_regular(fd: int, name: str) -> None:
+    """Refuse an open file that is not regular.
+
+    Raises:
+        OSError: EINVAL, with what it is.
+    """
+    mode = os.fstat(fd).st_mode
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, f"is {kind(mode)}, not a regular file", name)
+
+
+def wait_for_flock(fd: int, deadline: float, name: str) -> None:
+    """Take the exclusive flock on ``fd`` before ``deadline`` (``time.monotonic``).
+
+    flock(2) takes no timeout, and a signal to end it would need the main thread; so it is
+    tried again, at first at once and never more than 5 ms later.
+
+    Raises:
+        LockTimeout: the deadline passed.
+    """
+    pause = 0.000_1
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise LockTimeout(
+                    errno.ETIMEDOUT, "is held by another process that does not let go", name
+                ) from None
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.005)
+        else:
+            return
+
+
+def release(fd: int) -> None:
+    """Let go of a flock and close its file.
+
+    Closing alone would leave the lock with a child that was forked and did not exec.
+    """
+    try:
+        fcntl.flock(fd, fcntl.LOCK_UN)
+    finally:
+        os.close(fd)
+
+
+def same_file(fd: int, path: str, dir_fd: int | None = None) -> bool:
+    """Whether ``path`` still leads to the open file ``fd``."""
+    try:
+        named = os.stat(path, dir_fd=dir_fd, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(os.fstat(fd), named)
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write all of ``data``.
+
+    Raises:
+        OSError: some of it could not be written.
+    """
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def sweep_scratch(dir_fd: int, older_than: float) -> None:
+    """Remove temporaries that a killed writer left before ``older_than`` (epoch seconds).
+
+    Raises:
+        OSError: ``.scratch/`` cannot be read.
+    """
+    scratch = ensure_dir(dir_fd, SCRATCH)
+    try:
+        with os.scandir(scratch) as entries:
+            old = [e.name for e in entries if e.stat(follow_symlinks=False).st_mtime < older_than]
+        for name in old:
+            with suppress(OSError):  # another sweeper was first, or it is no file of ours
+                os.unlink(name, dir_fd=scratch)
+    finally:
+        os.close(scratch)
+
+
+def _create(dir_fd: int, name: str) -> int:
+    try:
+        return os.open(name, _CREATE, _NEW_FILE, dir_fd=dir_fd)
+    except FileExistsError:
+        # A writer that was killed had this pid before us; its draft is nobody's.
+        os.unlink(name, dir_fd=dir_fd)
+        return os.open(name, _CREATE, _NEW_FILE, dir_fd=dir_fd)
+
+
+def _dress(fd: int, root: int, relpath: str) -> None:
+    """Give the temporary ``fd`` owner, group and mode of what it replaces."""
+    with parent_to_write(root, relpath) as (at, name):
+        try:
+            old = os.stat(name, dir_fd=at, follow_symlinks=False)
+        except FileNotFoundError:
+            _give_to_owner_of(at, fd)
+            return
+    if not stat.S_ISREG(old.st_mode):
+        return
+    own = os.fstat(fd)
+    if (own.st_uid, own.st_gid) != (old.st_uid, old.st_gid):
+        try:
+            os.fchown(fd, old.st_uid, old.st_gid)
+        except PermissionError:
+            # Only root can give a file away. A healer that could no longer read its own
+            # state would stop, so that is refused; what everybody can read may go on.
+            if not old.st_mode & stat.S_IROTH:
+                raise
+    os.fchmod(fd, stat.S_IMODE(old.st_mode))
+
+
+def _give_to_owner_of(dir_fd: int, fd: int) -> None:
+    """What root makes in another user's state directory belongs to that user."""
+    if os.geteuid() == 0:
+        owner = os.fstat(dir_fd)
+        if owner.st_uid != 0 or owner.st_gid != 0:
+            os.fchown(fd, owner.st_uid, owner.st_gid)
