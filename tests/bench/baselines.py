@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import sys
 import time
+from typing import ClassVar
 
 from textual.app import App, ComposeResult
+from textual.binding import BindingType
 from textual.widgets import DataTable, Static
 
 
@@ -22,7 +24,7 @@ class Empty(App[None]):
 class Table(App[None]):
     """Ages of N rows, once a second, in a DataTable."""
 
-    BINDINGS = [("q", "quit", "Quit")]
+    BINDINGS: ClassVar[list[BindingType]] = [("q", "quit", "Quit")]
 
     def __init__(self, rows: int) -> None:
         super().__init__()

@@ -199,7 +199,7 @@ def keys() -> Iterator[Figure]:
 
 
 def one_changes(count: int, seconds: float = 8.0) -> tuple[float, float]:
-    """Share of a core and bytes a second while one of ``count`` healers runs ten cycles a second."""
+    """Share of a core and bytes a second while one of ``count`` healers changes at 10 Hz."""
     with site(count) as path, terminal(console(path)) as screen:
         screen.wait_for("healer-0000", 60)
         settle(screen, 4)
