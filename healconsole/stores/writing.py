@@ -222,7 +222,7 @@ def require_regular(fd: int, name: str) -> None:
     """
     mode = os.fstat(fd).st_mode
     if not stat.S_ISREG(mode):
-        raise OSError(errno.EINVAL, f"is {kind(mode)}, not a regular file", name)
+        raise OSError(errno.EINVAL, f"{kind(mode)}, not a regular file", name)
 
 
 def wait_for_flock(fd: int, deadline: float, name: str) -> None:
