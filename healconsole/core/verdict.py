@@ -51,6 +51,7 @@ class GuardState:
     bucket: BucketRecord | Corrupt | None = None
     breaker: BreakerRecord | Corrupt | None = None
     claims: tuple[ClaimRecord | Corrupt, ...] = ()
+    """Of the whole healer; ``alive`` filled in."""
     fleet: FleetState | None = None
     """None where no Redis is configured."""
     dry_env: str | None = None
@@ -66,7 +67,7 @@ class Step:
     evidence: str
     """A sentence; may hold data from outside."""
     earliest: int | None = None
-    """When this rung can change by itself; None = not by itself, or it already passes."""
+    """When this rung can change; None = time alone does not change it, or it passes already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +81,10 @@ class Verdict:
     """The guardrail that denies; None if allowed."""
     reason: str
     earliest: int | None
-    """The earliest time at which the answer can change by itself; None = only by an operator."""
+    """The earliest time at which this answer can change; None = no passing of time changes it,
+    only an operator or the end of an action that runs."""
     dry_run: bool
-    """Allowed, but only to write what would have been done."""
+    """The healer is in dry-run: what is allowed is only to write what would have been done."""
     probe: bool
-    """Allowed as the one probe of a half-open breaker."""
+    """Allowed as the one probe of a half-open breaker, which is then to be taken."""
     steps: tuple[Step, ...] = ()
