@@ -1,0 +1,110 @@
+"""The operator's acts from the command line: trip, reset, dry-run, release.
+
+The name is typed already, so nothing more is asked; what was there, what is there now, and
+what happens next is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from healconsole.cli.errors import DONE, RefusedError
+from healconsole.cli.output import paint, show
+from healconsole.cli.settings import look, settings, the_healer
+from healconsole.core.acts import ActPlan, ActRefused
+from healconsole.core.snapshot import HealerState, Snapshot
+from healconsole.core.text import visible
+from healconsole.engine.operators import OperatorDesk, identify
+from healconsole.stores.apply import ChangedUnderneath
+from healconsole.stores.auditlog import AuditUnwritable
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What an act starts from: who acts where, on which healer, as it is now."""
+
+    desk: OperatorDesk
+    healer: HealerState
+    snapshot: Snapshot
+
+
+def trip(args: argparse.Namespace) -> int:
+    """Force one scope, or the whole healer, open."""
+    scene = begin(args)
+    return _do(args, scene, lambda: scene.desk.plan_trip(scene.healer, args.scope, args.duration))
+
+
+def reset(args: argparse.Namespace) -> int:
+    """Reset one scope, or every scope and the hold."""
+    scene = begin(args)
+    events = scene.snapshot.audit.lines
+    return _do(
+        args, scene, lambda: scene.desk.plan_reset(scene.healer, args.scope, args.to, events)
+    )
+
+
+def dry_run(args: argparse.Namespace) -> int:
+    """Turn rehearsal on or off."""
+    scene = begin(args)
+    return _do(args, scene, lambda: scene.desk.plan_dry_run(scene.healer, on=args.switch == "on"))
+
+
+def release(args: argparse.Namespace) -> int:
+    """Take back a hold."""
+    scene = begin(args)
+    return _do(args, scene, lambda: scene.desk.plan_release(scene.healer))
+
+
+def begin(args: argparse.Namespace) -> Scene:
+    """Find the healer, and who is asking.
+
+    Raises:
+        RefusedError: read-only, no reason, or no such healer.
+    """
+    config = settings(args)
+    if config.read_only:
+        raise RefusedError(f"{args.verb}: this console is read-only; nothing was changed")
+    if not args.reason.strip():
+        raise RefusedError(
+            f"{args.verb}: the reason is empty; it is what the audit log is read for later. "
+            "Nothing was changed"
+        )
+    snapshot = look(config)
+    operator = identify(os.environ, via="cli", named=config.operator)
+    desk = OperatorDesk(config.state_root, config.audit, operator, time.time, config.host)
+    return Scene(desk, the_healer(snapshot, args.name), snapshot)
+
+
+def _do(args: argparse.Namespace, scene: Scene, make_plan: Callable[[], ActPlan]) -> int:
+    try:
+        plan = make_plan()
+        scene.desk.apply(plan, reason=args.reason, incident=args.incident)
+    except ActRefused as error:
+        raise RefusedError(f"{args.verb} {args.name}: refused: {error}") from error
+    except ChangedUnderneath as error:
+        raise RefusedError(f"{args.verb} {args.name}: {error}") from error
+    except AuditUnwritable as error:
+        raise RefusedError(
+            f"{args.verb} {args.name}: the audit log cannot be written, so nothing was changed: "
+            f"{error}"
+        ) from error
+    _tell(plan)
+    return DONE
+
+
+def _tell(plan: ActPlan) -> None:
+    scope = f" / {visible(plan.scope)}" if plan.scope is not None else ""
+    show(f"{paint('✔', 'good')} {visible(plan.verb)} {visible(plan.healer)}{scope}")
+    for title, lines in (
+        ("was", plan.now_lines),
+        ("is", plan.after_lines),
+        ("next", plan.next_lines),
+    ):
+        for place, line in enumerate(lines):
+            show(f"  {title if place == 0 else '':<5} {visible(line)}")
+    for warning in plan.warnings:
+        show(f"  {paint('!', 'warn')}     {visible(warning)}")

@@ -1,0 +1,66 @@
+"""One event of the audit log as one line for people."""
+
+from __future__ import annotations
+
+from healconsole.cli.output import paint
+from healconsole.cli.settings import local_offset
+from healconsole.core.ages import iso
+from healconsole.core.auditline import AuditEvent, AuditLine, UnparsableLine
+from healconsole.core.text import visible
+from healconsole.core.words import FAILURES
+
+_GLYPHS = {
+    "success": ("✔", "good"),
+    "dry-run": ("◌", "dim"),
+    "denied": ("·", "dim"),
+    "started": ("▸", "dim"),
+    **dict.fromkeys(map(str, FAILURES), ("✖", "bad")),
+}
+_OPERATOR = ("◆", "warn")
+_OTHER = (" ", "")
+
+
+def event_line(line: AuditLine, now: float, limit: int | None) -> str:
+    """``line`` in at most ``limit`` columns, or whole.
+
+    The time of day stands alone for an event of today; the date comes with any other.
+    """
+    if isinstance(line, UnparsableLine):
+        text = f"{'unparsable':<8} ! {visible(line.why)}: {visible(line.raw)}"
+        return paint(text[:limit], "warn")
+    glyph, kind = _OPERATOR if line.outcome.startswith("operator-") else _OTHER
+    glyph, kind = _GLYPHS.get(line.outcome, (glyph, kind))
+    outcome = visible(line.outcome)
+    if line.guard:
+        outcome += f" {visible(line.guard)}"
+    text = (
+        f"{_when(line, now)} {visible(line.healer):<19} {glyph} {outcome:<13}  "
+        + "  ".join(_rest(line))
+    ).rstrip()
+    return paint(_cut(text, limit), kind)
+
+
+def _rest(event: AuditEvent) -> list[str]:
+    who = str(event.operator.get("user", ""))
+    parts = (
+        event.intent,
+        f"x{event.count}" if event.count > 1 else "",
+        f"by {who}" if who else "",
+        event.incident,
+        f"{event.before} -> {event.after}" if event.before or event.after else "",
+        event.reason,
+        event.fact,
+    )
+    return [visible(part) for part in parts if part]
+
+
+def _when(event: AuditEvent, now: float) -> str:
+    if event.ts is None:
+        return f"{visible(event.ts_text)[:8] or '?':<8}"
+    offset = local_offset(now)
+    stamp, today = iso(event.ts, offset), iso(now, offset)[:10]
+    return stamp[11:19] if stamp[:10] == today else f"{stamp[:10]} {stamp[11:19]}"
+
+
+def _cut(text: str, limit: int | None) -> str:
+    return text if limit is None or len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,169 @@
+"""What ``--help`` says below the options: examples, and the exit codes that matter."""
+
+from __future__ import annotations
+
+from typing import Final
+
+PROGRAM: Final = """\
+Operate auto-remediation healers: see which healer stopped and why, and trip, reset,
+rehearse or run it. Without a command it opens the console on this terminal; with one
+it answers in text or JSON, for scripts and for terminals that cannot draw.
+
+Looking never changes anything. An act asks for a reason, is written to the audit log
+before it has any effect, and is refused if the state is no longer what it was.
+"""
+
+PROGRAM_END: Final = """\
+examples:
+  healconsole                          the console
+  healconsole --wall                   big and read-only, for a screen on a wall
+  healconsole status                   one look, in text
+  healconsole explain worker-queue-healer
+  healconsole trip worker-queue-healer --for 30m --reason 'deploy 5121'
+  healconsole demo                     a private site with healers that really break
+
+exit codes:
+  0    done
+  1    refused or failed: the message says why, and what is still true
+  2    usage: the command line or the configuration cannot be understood
+  130  interrupted
+
+files:
+  /etc/heal/healconsole.toml, $XDG_CONFIG_HOME/healconsole/config.toml
+"""
+
+STATUS: Final = """\
+examples:
+  healconsole status
+  healconsole status worker-queue-healer disk-reaper
+  healconsole status --json | jq -r '.healers[] | select(.verdict.allow | not) | .name'
+
+`~` marks a limit that is assumed, because the healer does not declare it.
+"""
+
+TAIL: Final = """\
+A filter is words that all must match: bare words are looked for anywhere in the
+event; FIELD:GLOB looks at one field (healer, outcome, intent, scope, host, guard,
+reason, fact, operator, incident); since:2h and until:10m limit the time; a leading
+- turns a word round; "quotes" keep blanks.
+
+examples:
+  healconsole tail -f
+  healconsole tail -n 50 --filter 'healer:worker* outcome:verify-failed since:2h'
+  healconsole tail --json --filter 'incident:INC-4711' -n 1000
+
+An unparsable line is shown as such. Ctrl-C ends following with exit code 130.
+"""
+
+EXPLAIN: Final = """\
+The guardrails are asked in their order, on the state of now; each says what it saw,
+and the answer names the earliest time at which it can change by itself. Nothing is
+spent by asking.
+
+examples:
+  healconsole explain worker-queue-healer
+  healconsole explain worker-queue-healer --intent 'restart_worker pid=12440'
+
+exit codes: 0 answered, whatever the answer; 1 no such healer or it cannot be read.
+"""
+
+LOCKS: Final = """\
+A holder is HOST/HEALER/PID where the token says it; an older token is opaque. If
+Redis does not answer, the locks are unknown, which never means free, and the exit
+code is 1.
+
+examples:
+  healconsole locks
+  healconsole locks --json
+"""
+
+TRIP: Final = """\
+A tripped breaker denies until the time given, or until a reset. Without --scope the
+whole healer is held: a hold for the healers of this project, and every scope that is
+known forced open, which is all that stops a healer on the older library.
+
+examples:
+  healconsole trip worker-queue-healer --for 30m --reason 'deploy 5121' --incident INC-4711
+  healconsole trip legacy-mailq --scope 'flush_queue' --reason 'mail relay is being moved'
+"""
+
+RESET: Final = """\
+For after the human investigation. Into half-open, one cycle may act once: success
+closes the breaker, failure opens it for another cooldown. Without --scope every scope
+is reset, and a hold on the healer is released. A corrupt file is mended, and its
+bytes are kept in aside/.
+
+examples:
+  healconsole reset worker-queue-healer --reason 'rolled back deploy 5121' --incident INC-4711
+  healconsole reset worker-queue-healer --scope restart_worker --to closed --reason 'by hand'
+"""
+
+DRY_RUN: Final = """\
+`on` makes the healer write what it would have done; `off` makes it act, whatever
+DRY_RUN says in its environment. A healer on the older library reads its environment
+only: for it the command is refused, and says how to do it instead.
+
+examples:
+  healconsole dry-run disk-reaper on --reason 'watching it for a day first'
+  healconsole dry-run disk-reaper off --reason 'rehearsal was right'
+"""
+
+RUN: Final = """\
+Detect and decide run first, and the verdict of the guardrails is shown; if they
+allow, the cycle acts and verifies. A healer that runs as a daemon is asked to run its
+cycle now; else the command of its catalog entry is run once. Ctrl-C cancels.
+
+examples:
+  healconsole run worker-queue-healer --reason 'probe after the rollback'
+"""
+
+RELEASE: Final = """\
+Takes back the hold that a trip of the whole healer put on it. Scopes that are forced
+open stay so; reset them.
+
+examples:
+  healconsole release worker-queue-healer --reason 'deploy done'
+"""
+
+HEAL_SH: Final = """\
+examples:
+  source "$(healconsole heal-sh)"
+"""
+
+COMPLETION: Final = """\
+examples:
+  healconsole completion bash > ~/.local/share/bash-completion/completions/healconsole
+  healconsole completion zsh > ~/.zfunc/_healconsole
+  healconsole completion fish > ~/.config/fish/completions/healconsole.fish
+
+Needs the extra `completion`: pip install 'healconsole[completion]'
+"""
+
+GUARD: Final = """\
+The command runs only if every guardrail allows; its output and its exit code are
+passed through. Without --check, success is the command's exit code 0.
+
+examples:
+  healconsole guard --healer disk-reaper --intent 'remove_cores older=7d' -- reap /var/cores
+  healconsole guard --healer q --intent 'restart_worker' --check 'q-drains' -- q-restart
+"""
+
+HEAL: Final = """\
+The file names four commands (detect, decide, act, verify) and the policy; no code
+need be written.
+
+examples:
+  healconsole heal worker-queue.toml --once
+  healconsole heal worker-queue.toml --plan
+"""
+
+DEMO: Final = """\
+Everything lives in one temporary directory and ends with the demo; no root, and no
+network is used.
+
+examples:
+  healconsole demo
+  healconsole demo fix      repair the cause, from a second terminal
+  healconsole demo --bad    the same site without guardrails, compared at the end
+  healconsole demo --script the story without a terminal; 0 if each station was reached
+"""

@@ -1,0 +1,135 @@
+"""Options that every command shares, and the types of what options take."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, NamedTuple, TypeVar
+
+from healconsole.core.ages import parse_duration
+
+T = TypeVar("T")
+
+_NUMBER: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?", re.ASCII)
+
+
+class CommonOption(NamedTuple):
+    """An option of the program as a whole: also an environment variable and a key."""
+
+    flag: str
+    metavar: str
+    variable: str
+    says: str
+
+
+COMMON: Final = (
+    CommonOption(
+        "--state-root", "DIR", "HEAL_STATE_ROOT", "state directories of the healers; /var/lib/heal"
+    ),
+    CommonOption("--audit", "FILE", "HEAL_AUDIT_FILE", "audit log; /var/log/heal/audit.jsonl"),
+    CommonOption("--redis", "URL", "HEAL_REDIS_URL", "Redis that holds the fleet locks; none"),
+    CommonOption(
+        "--textfile-dir",
+        "DIR",
+        "HEAL_TEXTFILE_DIR",
+        "textfile metrics of the node exporter, for heartbeats",
+    ),
+    CommonOption(
+        "--catalog", "DIR", "HEALCONSOLE_CATALOG", "catalog of healers; /etc/heal/healers.d"
+    ),
+    CommonOption(
+        "--config",
+        "FILE",
+        "HEALCONSOLE_CONFIG",
+        "read this file in place of /etc/heal/healconsole.toml and the XDG one",
+    ),
+)
+
+
+def common_options() -> argparse.ArgumentParser:
+    """A parent parser with the common options.
+
+    An option that is not given sets nothing, so that it may stand before the command or
+    after it.
+    """
+    parent = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    group = parent.add_argument_group(
+        "common options",
+        "Each has an environment variable (in brackets) and a key of the same name\nin the "
+        "configuration. A flag wins over the variable, the variable over the file.",
+    )
+    for option in COMMON:
+        action = group.add_argument(
+            option.flag, metavar=option.metavar, help=f"{option.says} [{option.variable}]"
+        )
+        complete_path(action, option.metavar)
+    group.add_argument(
+        "--read-only",
+        action="store_true",
+        help="construct nothing that can write [HEALCONSOLE_READ_ONLY]",
+    )
+    return parent
+
+
+def complete_path(action: argparse.Action, kind: str) -> None:
+    """Let the shell complete ``action`` with a FILE or a DIR, in the words of shtab."""
+    kinds = {
+        "FILE": {"bash": "_shtab_compgen_files", "zsh": "_files", "fish": "__fish_complete_path"},
+        "DIR": {
+            "bash": "_shtab_compgen_dirs",
+            "zsh": "_files -/",
+            "fish": "__fish_complete_directories",
+        },
+    }
+    if kind in kinds:
+        action.complete = kinds[kind]  # type: ignore[attr-defined] # shtab's own protocol
+
+
+def _checked(parse: Callable[[str], T]) -> Callable[[str], T]:
+    """``parse`` as an argparse type that keeps the sentence of its ValueError."""
+
+    def convert(text: str) -> T:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return convert
+
+
+duration = _checked(parse_duration)
+"""``10m``, ``90s``, ``1h30m`` as seconds."""
+
+
+def _seconds(text: str) -> float:
+    if _NUMBER.fullmatch(text):
+        return float(text)
+    return parse_duration(text)
+
+
+seconds = _checked(_seconds)
+"""Seconds as a plain number, or a span with its unit."""
+
+
+def _whole(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or len(text) > 9:
+        raise ValueError(f"{text!r} is not a whole number of at most nine digits")
+    return int(text)
+
+
+whole = _checked(_whole)
+"""A whole number, zero or more."""
+
+
+def existing_file(text: str) -> Path:
+    """A path to a file that is there.
+
+    Raises:
+        argparse.ArgumentTypeError: it is not.
+    """
+    path = Path(text)
+    if not path.is_file():
+        raise argparse.ArgumentTypeError(f"there is no file {text!r}")
+    return path

@@ -1,0 +1,201 @@
+"""The command line: every command, its options, and the function that runs it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from healconsole.cli import manual
+from healconsole.cli.options import (
+    common_options,
+    complete_path,
+    duration,
+    existing_file,
+    seconds,
+    whole,
+)
+
+Command = Callable[[argparse.Namespace], int]
+
+SHELLS = ("bash", "zsh", "fish")
+
+
+class Subparsers(Protocol):
+    """What ``add_subparsers`` returns, as far as it is used here."""
+
+    def add_parser(self, name: str, **options: object) -> argparse.ArgumentParser:
+        """Add one command."""
+        ...
+
+
+def split_command_line(argv: Sequence[str]) -> tuple[list[str], list[str] | None]:
+    """Part the program's own arguments from the command behind ``--``, which guard runs.
+
+    >>> split_command_line(["guard", "--healer", "x", "--", "ls", "--", "-l"])
+    (['guard', '--healer', 'x'], ['ls', '--', '-l'])
+    >>> split_command_line(["status"])
+    (['status'], None)
+    """
+    arguments = list(argv)
+    if "--" not in arguments:
+        return arguments, None
+    place = arguments.index("--")
+    return arguments[:place], arguments[place + 1 :]
+
+
+class _Version(argparse.Action):
+    """``--version``, which looks up the installed version only when asked."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str) -> None:
+        super().__init__(
+            option_strings, dest, nargs=0, default=argparse.SUPPRESS, help="print the version"
+        )
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"healconsole {version('healconsole')}")
+        parser.exit()
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the whole program."""
+    common = common_options()
+    parser = argparse.ArgumentParser(
+        prog="healconsole",
+        description=manual.PROGRAM,
+        epilog=manual.PROGRAM_END,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[common],
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action=_Version)
+    parser.add_argument("--wall", action="store_true", help="big, read-only, for four metres")
+    parser.set_defaults(entry="healconsole.cli.screen:run", verb="")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="verb")
+
+    def command(name: str, entry: str, says: str, end: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(
+            name,
+            help=says,
+            description=says[:1].upper() + says[1:] + ".",
+            epilog=end,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            parents=[common],
+            allow_abbrev=False,
+        )
+        sub.set_defaults(entry=f"healconsole.cli.{entry}")
+        return sub
+
+    _add_looks(command)
+    _add_acts(command)
+    _add_library(command)
+    return parser
+
+
+AddCommand = Callable[[str, str, str, str], argparse.ArgumentParser]
+
+
+def _json_option(sub: argparse.ArgumentParser, says: str = "print one JSON object") -> None:
+    sub.add_argument("--json", action="store_true", help=says)
+
+
+def _add_looks(command: AddCommand) -> None:
+    status = command("status", "status:run", "show the healers once", manual.STATUS)
+    status.add_argument("names", metavar="NAME", nargs="*", help="healers; all if none is named")
+    _json_option(status)
+
+    tail = command("tail", "tail:run", "show the end of the audit log", manual.TAIL)
+    tail.add_argument("-n", "--lines", type=whole, default=20, help="how many events; 20")
+    tail.add_argument("-f", "--follow", action="store_true", help="go on with what is appended")
+    tail.add_argument("--filter", metavar="F", default="", help="only events that match")
+    _json_option(tail, "print the events as they are in the log, one JSON object a line")
+
+    explain = command(
+        "explain", "explain:run", "say whether a healer would act now, and why", manual.EXPLAIN
+    )
+    explain.add_argument("name", metavar="NAME", help="healer")
+    explain.add_argument("--intent", metavar="I", help="ask for this intent, not its latest")
+    _json_option(explain)
+
+    locks = command("locks", "locks:run", "show the fleet locks in Redis", manual.LOCKS)
+    _json_option(locks)
+
+
+def _act(command: AddCommand, name: str, says: str, end: str) -> argparse.ArgumentParser:
+    sub = command(name, f"acts:{name.replace('-', '_')}", says, end)
+    sub.add_argument("name", metavar="NAME", help="healer")
+    sub.add_argument(
+        "--reason", metavar="R", required=True, help="why, for whoever reads the audit log"
+    )
+    sub.add_argument("--incident", metavar="I", default="", help="incident that it belongs to")
+    return sub
+
+
+def _add_acts(command: AddCommand) -> None:
+    trip = _act(command, "trip", "force a breaker, or a whole healer, open", manual.TRIP)
+    trip.add_argument("--scope", metavar="S", help="only this scope; else the whole healer")
+    trip.add_argument(
+        "--for",
+        dest="duration",
+        metavar="TIME",
+        type=duration,
+        help="10m, 90s, 1h30m; until a reset if not given",
+    )
+
+    reset = _act(command, "reset", "let a healer act again", manual.RESET)
+    reset.add_argument("--scope", metavar="S", help="only this scope; else every scope")
+    reset.add_argument(
+        "--to", choices=("half-open", "closed"), default="half-open", help="half-open"
+    )
+
+    dry = _act(command, "dry-run", "turn rehearsal on or off", manual.DRY_RUN)
+    dry.add_argument("switch", choices=("on", "off"), help="on: write only; off: act")
+
+    _act(command, "release", "take back a hold on a healer", manual.RELEASE)
+
+    cycle = _act(command, "run", "run one guarded cycle now", manual.RUN)
+    cycle.set_defaults(entry="healconsole.cli.cycle:run")
+
+
+def _add_library(command: AddCommand) -> None:
+    command("heal-sh", "library:heal_sh", "print the path of heal.sh", manual.HEAL_SH)
+
+    completion = command(
+        "completion", "library:completion", "print completion for a shell", manual.COMPLETION
+    )
+    completion.add_argument("shell", choices=SHELLS, help="shell")
+
+    _add_guard(command)
+
+    heal = command("heal", "library:heal", "run a healer declared in TOML", manual.HEAL)
+    complete_path(
+        heal.add_argument("file", metavar="FILE", type=existing_file, help="declaration"), "FILE"
+    )
+    heal.add_argument("--once", action="store_true", help="run one cycle and end")
+    heal.add_argument("--detect", action="store_true", help="print the fact and end")
+    heal.add_argument("--plan", action="store_true", help="print fact, intent and verdict as JSON")
+    heal.add_argument("--dry-run", action="store_true", help="write what would be done")
+    heal.add_argument("--interval", metavar="S", type=seconds, help="time between cycles")
+
+    demo = command("demo", "library:demo", "run a private site that really breaks", manual.DEMO)
+    demo.add_argument("what", metavar="fix", nargs="?", choices=("fix",), help="repair it")
+    demo.add_argument("--script", action="store_true", help="play the story without a terminal")
+    demo.add_argument("--bad", action="store_true", help="run it without guardrails, and compare")
+
+
+def _add_guard(command: AddCommand) -> None:
+    guard = command("guard", "library:guard", "put any command behind the guardrails", manual.GUARD)
+    guard.usage = "healconsole guard --healer NAME --intent I [options] -- CMD..."
+    guard.add_argument("--healer", metavar="NAME", required=True, help="healer that acts")
+    guard.add_argument("--intent", metavar="I", required=True, help="VERB key=value ...")
+    guard.add_argument("--check", metavar="CMD", help="shell command that verifies the effect")
+    guard.add_argument("--rate", metavar="R", help="tokens per second; 0.0167")
+    guard.add_argument("--burst", metavar="N", type=whole, help="tokens at most; 3")
+    guard.add_argument("--max-failures", metavar="N", type=whole, help="failures that open it; 3")
+    guard.add_argument("--cooldown", metavar="S", type=seconds, help="time that it stays open")
+    guard.add_argument("--bucket", metavar="S", type=seconds, help="one act in this time; 5m")
+    guard.add_argument("--settle", metavar="S", type=seconds, help="wait before the check; 5s")
+    guard.add_argument("--timeout", metavar="S", type=seconds, help="end the command after; 60s")
+    guard.add_argument("--dry-run", action="store_true", help="write what would be done")

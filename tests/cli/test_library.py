@@ -1,0 +1,153 @@
+"""heal-sh, completion, guard, heal and run, as a person's crontab and shell use them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.program import Site
+
+
+def test_heal_sh_prints_the_path_of_a_library_that_bash_can_source(site: Site) -> None:
+    done = site.run("heal-sh", options=False)
+    assert done.returncode == 0, done.stderr
+    path = Path(done.stdout.removesuffix("\n"))
+    assert path.name == "heal.sh"
+    subprocess.run(("bash", "-n", str(path)), check=True, timeout=30)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_knows_every_command(site: Site, shell: str) -> None:
+    done = site.run("completion", shell, options=False)
+    assert done.returncode == 0, done.stderr
+    for word in ("status", "dry-run", "half-open", "state-root"):
+        assert word in done.stdout
+
+
+def test_completion_for_bash_completes(site: Site) -> None:
+    script = site.root / "completion.bash"
+    script.write_text(site.run("completion", "bash", options=False).stdout, encoding="utf-8")
+    asked = (
+        f"source {script}; COMP_WORDS=(healconsole re); COMP_CWORD=1; COMP_TYPE=9; "
+        "$(complete -p healconsole | sed 's/.*-F \\([^ ]*\\).*/\\1/') healconsole re healconsole; "
+        'echo "${COMPREPLY[*]}"'
+    )
+    done = subprocess.run(
+        ("bash", "-c", asked), capture_output=True, text=True, check=False, timeout=30
+    )
+    assert {"reset", "release"} <= set(done.stdout.split()), done.stderr
+
+
+def test_completion_without_its_package_is_one_clear_line(site: Site) -> None:
+    blocked = (
+        "import sys; sys.modules['shtab'] = None; from healconsole.cli.main import main; "
+        "sys.exit(main(['completion', 'bash']))"
+    )
+    done = subprocess.run(
+        (sys.executable, "-c", blocked), capture_output=True, text=True, check=False, timeout=30
+    )
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "healconsole[completion]" in done.stderr
+
+
+def test_guard_passes_output_and_exit_code_through_and_acts_once(site: Site) -> None:
+    guarded = (
+        *("guard", "--healer", "cron-job", "--intent", "rotate what=logs", "--settle", "0"),
+        *site.options,
+    )
+    first = site.run(*guarded, "--", "sh", "-c", "echo out; echo err >&2", options=False)
+    assert first.returncode == 0, first.stderr
+    assert first.stdout == "out\n"
+    assert "err" in first.stderr
+    again = site.run(*guarded, "--", "sh", "-c", "echo again", options=False)
+    assert again.returncode != 0
+    assert "again" not in again.stdout
+    outcomes = [e["outcome"] for e in site.events() if e["healer"] == "cron-job"]
+    assert outcomes == ["started", "success", "denied"]
+
+
+def test_guard_gives_the_exit_code_of_a_failed_command(site: Site) -> None:
+    done = site.run(
+        *("guard", "--healer", "cron-job", "--intent", "rotate", "--settle", "0", *site.options),
+        *("--", "sh", "-c", "exit 7"),
+        options=False,
+    )
+    assert done.returncode == 7
+    assert site.events()[-1]["outcome"] == "action-failed"
+
+
+def _declare(site: Site) -> Path:
+    file = site.root / "declared.toml"
+    file.write_text(
+        f'''name = "declared"
+detect = ["sh", "-c", "echo depth=5"]
+decide = ["sh", "-c", "echo drain queue=a"]
+act = ["touch", "{site.root}/acted"]
+verify = ["test", "-e", "{site.root}/acted"]
+
+[policy]
+settle = 0
+''',
+        encoding="utf-8",
+    )
+    return file
+
+
+def test_heal_runs_a_declared_healer_once(site: Site) -> None:
+    done = site.run("heal", str(_declare(site)), "--once")
+    assert done.returncode == 0, done.stderr
+    assert (site.root / "acted").exists()
+    assert site.events()[-1]["outcome"] == "success"
+
+
+def test_heal_plan_spends_nothing(site: Site) -> None:
+    done = site.run("heal", str(_declare(site)), "--plan")
+    assert done.returncode == 0, done.stderr
+    plan = json.loads(done.stdout)
+    assert (plan["fact"], plan["intent"]) == ("depth=5", "drain queue=a")
+    assert plan["verdict"]["allow"] is True
+    assert not (site.root / "acted").exists()
+
+
+def _catalogue(site: Site) -> None:
+    declared = _declare(site)
+    folder = site.root / "healers.d"
+    folder.mkdir(mode=0o755)
+    words = [sys.executable, "-m", "healconsole", "heal", str(declared), "--once"]
+    options = ["--state-root", str(site.state), "--audit", str(site.audit)]
+    (folder / "declared.toml").write_text(
+        f"command = {json.dumps(words + options)}\n", encoding="utf-8"
+    )
+
+
+def test_run_plans_then_runs_one_guarded_cycle(site: Site) -> None:
+    _catalogue(site)
+    done = site.run("run", "declared", "--reason", "probe", "--incident", "INC-1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "depth=5" in done.stdout
+    assert "drain queue=a" in done.stdout
+    assert "success" in done.stdout
+    asked = next(event for event in site.events() if event["outcome"] == "operator-run")
+    assert (asked["reason"], asked["incident"]) == ("probe", "INC-1")
+    assert site.events()[-1]["outcome"] == "success"
+
+
+def test_run_is_denied_by_the_guardrails_and_does_nothing(site: Site) -> None:
+    _catalogue(site)
+    assert site.run("run", "declared", "--reason", "first").returncode == 0
+    (site.root / "acted").unlink()
+    done = site.run("run", "declared", "--reason", "second")
+    assert done.returncode == 1
+    assert "idempotency" in done.stdout
+    assert not (site.root / "acted").exists()
+
+
+def test_run_without_a_command_says_where_it_belongs(site: Site) -> None:
+    done = site.run("run", "worker-queue-healer", "--reason", "x")
+    assert done.returncode == 1
+    assert "healers.d" in done.stderr + done.stdout
