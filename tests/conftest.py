@@ -1,0 +1,42 @@
+"""Fixtures of every room: a real Redis, and an empty state root."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from healconsole.stores.redisserver import RedisServer
+
+
+@pytest.fixture(scope="session")
+def shared_redis() -> Iterator[RedisServer]:
+    """One real server for the session, with a password, shared by the tests of a worker."""
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(shared_redis: RedisServer) -> str:
+    """Address of the session's server, emptied for this test."""
+    import redis
+
+    with redis.Redis.from_url(shared_redis.url) as client:
+        client.flushall()
+    return shared_redis.url
+
+
+@pytest.fixture
+def redis_server() -> Iterator[RedisServer]:
+    """A real server of the test's own, to be stopped, frozen and restarted."""
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def state_root(tmp_path: Path) -> Path:
+    """An empty root of state directories."""
+    root = tmp_path / "state"
+    root.mkdir(mode=0o755)
+    return root
