@@ -1,0 +1,50 @@
+"""What differs between two snapshots, so that the screen repaints only that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from healconsole.core.snapshot import HealerState, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What differs between two snapshots."""
+
+    healers: frozenset[str]
+    """Names of the healers that are new, gone or not the same."""
+    audit: bool
+    locks: bool
+    sources: bool
+    """Host, health of a source, or an anomaly."""
+
+    def __bool__(self) -> bool:
+        """Whether anything differs."""
+        return bool(self.healers) or self.audit or self.locks or self.sources
+
+
+def changed(old: Snapshot, new: Snapshot) -> Changes:
+    """Return what of `new` differs from `old`.
+
+    What the feed carried over unchanged is the very same object and costs one comparison,
+    whatever it holds.
+    """
+    return Changes(
+        healers=_healers(old, new),
+        audit=old.audit is not new.audit and old.audit != new.audit,
+        locks=old.locks is not new.locks and old.locks != new.locks,
+        sources=(old.host, old.audit_health, old.state_health, old.redis_health, old.anomalies)
+        != (new.host, new.audit_health, new.state_health, new.redis_health, new.anomalies),
+    )
+
+
+def _healers(old: Snapshot, new: Snapshot) -> frozenset[str]:
+    if old.healers is new.healers:
+        return frozenset()
+    before: dict[str, HealerState] = {healer.name: healer for healer in old.healers}
+    differing: set[str] = set()
+    for healer in new.healers:
+        was = before.pop(healer.name, None)
+        if was is not healer and was != healer:
+            differing.add(healer.name)
+    return frozenset(differing | before.keys())
