@@ -1,0 +1,246 @@
+"""One healer's directory as a whole, for the console: both layouts, any content."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final, TypeVar
+
+from healconsole.core.breaker import parse_breaker
+from healconsole.core.bucket import parse_bucket
+from healconsole.core.cycle import parse_cycle
+from healconsole.core.override import parse_override
+from healconsole.core.records import (
+    Corrupt,
+    CycleRecord,
+    MarkerRecord,
+)
+from healconsole.core.scopes import is_healer_name, scope_of_file
+from healconsole.core.snapshot import HealerState, Heartbeat, ScopedBreaker, ScopedBucket
+from healconsole.core.words import Library
+from healconsole.stores.files import (
+    CYCLE_LIMIT,
+    Missing,
+    Unreadable,
+    list_and_count,
+    open_below_dir,
+    open_dir,
+)
+from healconsole.stores.statefiles import (
+    CYCLE,
+    SINGLETON,
+    daemon_pid,
+    read_claims_of,
+    read_marker,
+    read_record,
+)
+
+KEYS_LIMIT: Final = 10_000
+"""Most names of markers that are kept."""
+MARKERS_LIMIT: Final = 200
+"""Most markers that are read of a healer that is looked at."""
+SCOPES_LIMIT: Final = 100_000
+"""Most breakers, or buckets, that are read of one healer."""
+
+_NOT_HEALERS: Final = frozenset({"lost+found"})
+
+Root = int | str | os.PathLike[str]
+"""A state root: its descriptor, or its path."""
+R = TypeVar("R")
+
+
+def list_healers(root: Root) -> list[str]:
+    """The names of all directories below the state root, in their order.
+
+    Links are listed too, to be shown with their problem; names with a leading dot are not.
+
+    Raises:
+        Missing, Unreadable: the root is not there, or cannot be read.
+    """
+    with _root_fd(root) as fd:
+        try:
+            with os.scandir(fd) as entries:
+                names = [
+                    entry.name
+                    for entry in entries
+                    if entry.name[0] != "."
+                    and entry.name not in _NOT_HEALERS
+                    and (entry.is_symlink() or entry.is_dir(follow_symlinks=False))
+                ]
+        except OSError as error:
+            raise Unreadable(f"cannot be read ({(error.strerror or '').lower()})") from error
+    return sorted(names)
+
+
+def read_healer(root: Root, name: str, *, with_markers: bool = False) -> HealerState:
+    """Everything that the directory of one healer holds; free of the clock.
+
+    Never raises for what the directory holds: what is bad is a ``Corrupt`` record or the
+    healer's ``problem``. Markers are counted and their names kept; only ``with_markers``
+    looks into the newest of them. Catalog, audit events and textfile metrics are others'.
+
+    Raises:
+        Missing, Unreadable: the state root itself is not there, or cannot be read.
+    """
+    with _root_fd(root) as root_fd:
+        path = name if isinstance(root, int) else os.path.join(root, name)  # noqa: PTH118
+        try:
+            fd = open_below_dir(root_fd, name)
+        except Missing:
+            return HealerState(name, path, problem="the directory is gone")
+        except Unreadable as error:
+            return HealerState(name, path, problem=f"{error.why}; {_mend(error.why)}")
+        try:
+            return _read(fd, name, path, with_markers=with_markers)
+        finally:
+            os.close(fd)
+
+
+def _read(fd: int, name: str, path: str, *, with_markers: bool) -> HealerState:
+    try:
+        with os.scandir(fd) as entries:
+            names = {entry.name for entry in entries}
+    except OSError as error:
+        why = f"cannot be read ({(error.strerror or '').lower()})"
+        return HealerState(name, path, problem=f"{why}; {_mend(why)}")
+    problems: list[str] = []
+    if not is_healer_name(name):
+        problems.append(
+            "the name is not one of a healer (letters, digits, '.', '_' and '-', at most 64), "
+            "so it is shown and not operated; rename the directory"
+        )
+    cycle = read_record(fd, CYCLE, CYCLE, parse_cycle, CYCLE_LIMIT) if CYCLE in names else None
+    breakers = [
+        ScopedBreaker(*found) for found in _scoped(fd, names, "cb", parse_breaker, problems)
+    ]
+    buckets = [ScopedBucket(*found) for found in _scoped(fd, names, "rate", parse_bucket, problems)]
+    keys, total = _keys(fd, names, problems)
+    return HealerState(
+        name=name,
+        path=path,
+        library=_library(cycle, names, breakers, buckets),
+        problem="; ".join(problems),
+        cycle=cycle,
+        heartbeat=Heartbeat(cycle.at, CYCLE) if isinstance(cycle, CycleRecord) else cycle,
+        hold=read_record(fd, "hold", "hold", parse_override) if "hold" in names else None,
+        dry_run=(
+            read_record(fd, "dry-run", "dry-run", parse_override) if "dry-run" in names else None
+        ),
+        breakers=tuple(breakers),
+        buckets=tuple(buckets),
+        claims=read_claims_of(fd) if "claims" in names else (),
+        markers_total=total,
+        marker_keys=frozenset(keys),
+        markers=_newest_markers(fd, keys) if with_markers else None,
+        daemon_pid=daemon_pid(fd) if SINGLETON in names else None,
+    )
+
+
+def _scoped(
+    fd: int,
+    names: set[str],
+    folder: str,
+    parse: Callable[[bytes, str], R | Corrupt],
+    problems: list[str],
+) -> Iterator[tuple[str, R | Corrupt, str]]:
+    """Scope, record and path of each ``<folder>/<scope>`` and flat ``<folder>-<scope>``."""
+    flat = f"{folder}-"
+    for name in sorted(name for name in names if name.startswith(flat)):
+        record = read_record(fd, name, name, parse)
+        if record is not None:
+            yield scope_of_file(name.removeprefix(flat)), record, name
+    if folder not in names:
+        return
+    try:
+        files, total = list_and_count(fd, folder, SCOPES_LIMIT)
+        at = open_below_dir(fd, folder)
+    except Missing:
+        return
+    except Unreadable as error:
+        yield "", Corrupt(folder, error.why), folder
+        return
+    if total > SCOPES_LIMIT:
+        problems.append(f"{folder}/ holds {total:,} files, of which {SCOPES_LIMIT:,} are shown")
+    try:
+        for name in sorted(files):
+            path = f"{folder}/{name}"
+            record = read_record(at, name, path, parse)
+            if record is not None:
+                yield scope_of_file(name), record, path
+    finally:
+        os.close(at)
+
+
+def _keys(fd: int, names: set[str], problems: list[str]) -> tuple[list[str], int]:
+    if "keys" not in names:
+        return [], 0
+    try:
+        return list_and_count(fd, "keys", KEYS_LIMIT)
+    except Missing:
+        return [], 0
+    except Unreadable as error:
+        problems.append(f"keys: {error.why}")
+        return [], 0
+
+
+def _newest_markers(fd: int, keys: list[str]) -> tuple[MarkerRecord | Corrupt, ...]:
+    try:
+        at = open_below_dir(fd, "keys")
+    except (Missing, Unreadable):
+        return ()
+    try:
+        aged: list[tuple[float, str]] = []
+        for key in keys:
+            try:
+                aged.append((os.stat(key, dir_fd=at, follow_symlinks=False).st_mtime, key))
+            except OSError:
+                continue  # pruned since it was listed
+        aged.sort(reverse=True)
+        found = [(mtime, read_marker(at, key)) for mtime, key in aged[:MARKERS_LIMIT]]
+    finally:
+        os.close(at)
+    dated = [
+        (record.at if isinstance(record, MarkerRecord) else mtime, record)
+        for mtime, record in found
+        if record is not None
+    ]
+    dated.sort(key=lambda entry: entry[0], reverse=True)
+    return tuple(record for _, record in dated)
+
+
+def _library(
+    cycle: CycleRecord | Corrupt | None,
+    names: set[str],
+    breakers: list[ScopedBreaker],
+    buckets: list[ScopedBucket],
+) -> Library:
+    """Which library wrote the directory.
+
+    ``claims`` is made by ours alone, and never by an operator's act on a legacy healer.
+    """
+    if isinstance(cycle, CycleRecord):
+        return cycle.library
+    if "claims" in names or cycle is not None:
+        return Library.UNKNOWN
+    if breakers or buckets or "keys" in names:
+        return Library.LEGACY
+    return Library.UNKNOWN
+
+
+def _mend(why: str) -> str:
+    if "permission" in why:
+        return "give this user read access to it, or run as a user who has it"
+    return "put the healer's real directory in its place"
+
+
+@contextmanager
+def _root_fd(root: Root) -> Iterator[int]:
+    if isinstance(root, int):
+        yield root
+        return
+    fd = open_dir(root)
+    try:
+        yield fd
+    finally:
+        os.close(fd)

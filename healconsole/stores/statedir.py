@@ -1,0 +1,211 @@
+"""A healer's state directory, as the console shows it and as the engine decides on it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+from healconsole.core.breaker import parse_breaker
+from healconsole.core.bucket import parse_bucket
+from healconsole.core.dryrun import effective
+from healconsole.core.intent import bucket_number, marker_key
+from healconsole.core.override import parse_override
+from healconsole.core.records import (
+    ClaimRecord,
+    Corrupt,
+    MarkerRecord,
+    OverrideRecord,
+    Policy,
+)
+from healconsole.core.scopes import scope_file_name
+from healconsole.core.verdict import FleetState, GuardState, Intent
+from healconsole.stores.files import Missing, Unreadable, open_below_dir, open_dir
+from healconsole.stores.healerdir import list_healers, read_healer
+from healconsole.stores.statefiles import read_claim, read_marker, read_record, slots_in
+
+__all__ = ["StateDir", "list_healers", "read_healer"]
+
+R = TypeVar("R")
+
+_NAMES_KEPT: Final = 512
+"""Scopes whose file name is remembered."""
+
+
+class StateDir:
+    """The guard state of one healer, read again and again by one process.
+
+    A denial is the common case and costs microseconds: descriptors of the directories stay
+    open, and that ``hold`` and ``dry-run`` are absent is known until their directory
+    changes. A directory that was replaced is noticed by the times of its parent, which some
+    kernels keep to 4 ms; whoever commits calls ``reopen`` under the lock and sees the truth.
+
+    Safe to use from several threads.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        """Open the directory ``path``.
+
+        Raises:
+            Missing, Unreadable: it is not there, or cannot be opened.
+        """
+        self.path = os.fspath(path)
+        self.fd = open_dir(self.path)
+        """Descriptor of the directory; another one after ``reopen``."""
+        self._lock = threading.RLock()
+        self._dirs: dict[str, int] = {}
+        self._absent: set[str] = set()
+        self._slots: tuple[int, list[str]] = (-1, [])
+        self._names: dict[str, str] = {}
+        self._stamp = (0, 0)
+
+    def __enter__(self) -> Self:
+        """Nothing more is opened."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close all descriptors."""
+        self.close()
+
+    def close(self) -> None:
+        """Close all descriptors. The object cannot be used any more."""
+        with self._lock:
+            self._forget()
+            if self.fd >= 0:
+                os.close(self.fd)
+                self.fd = -1
+
+    def reopen(self) -> None:
+        """Forget what was remembered, and open the directory of that name anew.
+
+        Raises:
+            Missing, Unreadable: it is not there any more, or cannot be opened.
+        """
+        with self._lock:
+            fd = open_dir(self.path)
+            self._forget()
+            os.close(self.fd)
+            self.fd = fd
+
+    def guard_state(
+        self,
+        intent: Intent,
+        policy: Policy,
+        now: float,
+        *,
+        dry: bool | None = None,
+        dry_env: str | None = None,
+        fleet: FleetState | None = None,
+    ) -> GuardState:
+        """All that the verdict on ``intent`` is decided on. Takes no lock, changes nothing.
+
+        Args:
+            intent: what is asked for.
+            policy: the limits; only the bucket size is used.
+            now: epoch seconds.
+            dry: whether to read the shadow state; None: what the ``dry-run`` file and
+                ``dry_env`` say.
+            dry_env: ``DRY_RUN`` of the environment, handed through.
+            fleet: what Redis says, handed through.
+        """
+        with self._lock:
+            self._notice_changes()
+            hold = self._override("hold")
+            dry_run = self._override("dry-run")
+            if dry is None:
+                dry = effective(dry_run, dry_env, now).dry
+            scope_file = self._scope_file(intent.scope)
+            keys = "dry/keys" if dry else "keys"
+            number = bucket_number(now, policy.bucket)
+            return GuardState(
+                hold=hold,
+                dry_run=dry_run,
+                marker=self._marker(keys, marker_key(intent.text, number)),
+                previous_marker=self._marker(keys, marker_key(intent.text, number - 1)),
+                bucket=self._file("dry/rate" if dry else "rate", scope_file, parse_bucket),
+                breaker=self._file("cb", scope_file, parse_breaker),
+                claims=self._claims(),
+                fleet=fleet,
+                dry_env=dry_env,
+            )
+
+    def _notice_changes(self) -> None:
+        info = os.fstat(self.fd)
+        stamp = (info.st_mtime_ns, info.st_ctime_ns)
+        if stamp == self._stamp:
+            return
+        # Removed, renamed, or something in it was: the name may lead elsewhere by now. If it
+        # leads nowhere, what is still open says what was true last, and the commit refuses.
+        with suppress(Missing, Unreadable):
+            self.reopen()
+            info = os.fstat(self.fd)
+            stamp = (info.st_mtime_ns, info.st_ctime_ns)
+        self._forget()
+        self._stamp = stamp
+
+    def _forget(self) -> None:
+        for fd in self._dirs.values():
+            os.close(fd)
+        self._dirs.clear()
+        self._absent.clear()
+        self._slots = (-1, [])
+        self._stamp = (0, 0)
+
+    def _dir(self, name: str) -> int | Corrupt | None:
+        try:
+            return self._dirs[name]
+        except KeyError:
+            pass
+        try:
+            fd = self._dirs[name] = open_below_dir(self.fd, name)
+        except Missing:
+            return None
+        except Unreadable as error:
+            return Corrupt(name, error.why)
+        return fd
+
+    def _override(self, name: str) -> OverrideRecord | Corrupt | None:
+        if name in self._absent:
+            return None
+        record = read_record(self.fd, name, name, parse_override)
+        if record is None:
+            self._absent.add(name)
+        return record
+
+    def _file(
+        self, folder: str, name: str, parse: Callable[[bytes, str], R | Corrupt]
+    ) -> R | Corrupt | None:
+        fd = self._dir(folder)
+        if isinstance(fd, int):
+            return read_record(fd, name, f"{folder}/{name}", parse)
+        return fd
+
+    def _marker(self, folder: str, key: str) -> MarkerRecord | Corrupt | None:
+        fd = self._dir(folder)
+        return read_marker(fd, key) if isinstance(fd, int) else fd
+
+    def _claims(self) -> tuple[ClaimRecord | Corrupt, ...]:
+        fd = self._dir("claims")
+        if not isinstance(fd, int):
+            return () if fd is None else (fd,)
+        changed = os.fstat(fd).st_mtime_ns
+        if changed != self._slots[0]:
+            self._slots = (changed, slots_in(os.listdir(fd)))  # noqa: PTH208 - of a descriptor
+        found = [read_claim(fd, slot) for slot in self._slots[1]]
+        return tuple([claim for claim in found if claim is not None])
+
+    def _scope_file(self, scope: str) -> str:
+        name = self._names.get(scope)
+        if name is None:
+            if len(self._names) >= _NAMES_KEPT:
+                self._names.clear()
+            name = self._names[scope] = scope_file_name(scope)
+        return name
