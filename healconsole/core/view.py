@@ -62,7 +62,11 @@ class Thresholds:
     """From when on something asks for attention. Seconds."""
 
     stale_s: float = 180.0
-    """A heartbeat older than this, and than three intervals, is stale."""
+    """A heartbeat older than this is stale, where nobody says how often it beats."""
+    missed_beats: float = 3.0
+    """Where the interval is known: so many intervals without a beat are too many."""
+    grace_s: float = 3.0
+    """What a healthy cycle may take on top of them."""
     ahead_s: float = 5.0
     """A heartbeat further ahead of the clock than this tells nothing: it is stale."""
 
@@ -173,8 +177,9 @@ def counts(shown: Iterable[HealerRow]) -> dict[str, int]:
 
 def interval_of(healer: HealerState) -> float:
     """Return the seconds between the healer's cycles; 0 if nobody says."""
-    if isinstance(healer.cycle, CycleRecord) and healer.cycle.interval > 0:
-        return healer.cycle.interval
+    cycle = healer.cycle
+    if isinstance(cycle, CycleRecord) and (cycle.interval > 0 or cycle.next_due > cycle.at):
+        return cycle.interval if cycle.interval > 0 else cycle.next_due - cycle.at
     return (healer.catalog.interval or 0.0) if healer.catalog is not None else 0.0
 
 
@@ -186,8 +191,10 @@ def heartbeat_age(
     if not isinstance(beat, Heartbeat):
         return None, False
     old = now - beat.at
-    stale = old > max(thresholds.stale_s, 3 * interval_of(healer)) or old < -thresholds.ahead_s
-    return old, stale
+    interval = interval_of(healer)
+    patience = thresholds.missed_beats * interval + thresholds.grace_s
+    oldest = patience if interval > 0 else thresholds.stale_s
+    return old, old > oldest or old < -thresholds.ahead_s
 
 
 def markers_active(healer: HealerState, bucket: int, now: float) -> int | None:

@@ -1,0 +1,183 @@
+"""Would it act now? The guardrails' own answer, asked of a snapshot."""
+
+from __future__ import annotations
+
+import re
+
+from healconsole.core.ages import clock_time, countdown
+from healconsole.core.guardrails import denied, evaluate, refused
+from healconsole.core.intent import InvalidIntent, bucket_number, marker_key, parse_intent
+from healconsole.core.limits import limits_of
+from healconsole.core.mode import environment_of, reads_overrides
+from healconsole.core.records import (
+    BreakerRecord,
+    BucketRecord,
+    Corrupt,
+    CycleRecord,
+    MarkerRecord,
+    Policy,
+)
+from healconsole.core.snapshot import HealerState, Snapshot
+from healconsole.core.verdict import FleetState, GuardState, Intent, Verdict
+from healconsole.core.words import Guardrail, Library, SourceState
+
+ANY = "(any)"
+"""Stands for an intent where none was ever seen. Its scope is that of the first breaker."""
+
+# What the reasons of the contract say about the time left; the sentence says it in its own way.
+_TIME_LEFT = re.compile(
+    r"(?:,? not again for|,? one in| for at most| for|,)? (?:[0-9]+ s)(?: more)?$", re.ASCII
+)
+_COUNTED = re.compile(r"^[0-9]+ of [0-9]+ failed, ", re.ASCII)
+
+
+def explain(healer: HealerState, snapshot: Snapshot, intent: str | None, now: float) -> Verdict:
+    """Return what the guardrails say of `healer` at `now`, with every rung of the ladder.
+
+    Args:
+        healer: the healer as `snapshot` has it; its markers should have been read.
+        snapshot: for the fleet lock and the health of Redis.
+        intent: the intent to ask for; None asks for the latest one that is known.
+        now: epoch seconds.
+
+    A text that cannot be an intent is denied by the guardrail ``intent``, and a directory
+    that cannot be read by ``record``: nothing can be recorded there.
+    """
+    text = latest_intent(healer) if intent is None else intent
+    if healer.problem:
+        return denied(Intent(text or ANY, ""), Guardrail.RECORD, healer.problem)
+    try:
+        asked = _intent(healer, text)
+    except InvalidIntent as error:
+        return refused(text, str(error))
+    policy = limits_of(healer, asked.scope).policy
+    return evaluate(asked, guard_state(healer, snapshot, asked, policy, now), policy, now)
+
+
+def latest_intent(healer: HealerState) -> str:
+    """Return the newest intent that is known of a healer; empty if none is."""
+    if isinstance(healer.cycle, CycleRecord) and healer.cycle.intent:
+        return healer.cycle.intent
+    if healer.last is not None and healer.last.intent:
+        return healer.last.intent
+    return next(iter(healer.intents), "")
+
+
+def guard_state(
+    healer: HealerState, snapshot: Snapshot, intent: Intent, policy: Policy, now: float
+) -> GuardState:
+    """Return what a verdict on `intent` is decided on.
+
+    A snapshot has no shadow state: for a healer in dry-run the answer is the one that its
+    live state gives.
+    """
+    n = bucket_number(now, policy.bucket)
+    obeys = reads_overrides(healer)
+    return GuardState(
+        hold=healer.hold if obeys else None,
+        dry_run=healer.dry_run if obeys else None,
+        marker=_marker(healer, intent, n, policy.bucket),
+        previous_marker=_marker(healer, intent, n - 1, policy.bucket),
+        bucket=_bucket(healer, intent.scope),
+        breaker=_breaker(healer, intent.scope),
+        claims=healer.claims,
+        fleet=_fleet(healer, snapshot, policy, now),
+        dry_env=environment_of(healer),
+    )
+
+
+def sentence(verdict: Verdict, now: float, utc_offset_s: int = 0) -> str:
+    """Return the verdict as one sentence; it may hold data from outside.
+
+    `utc_offset_s` is that of the clock on which times of day are given.
+    """
+    if verdict.allow:
+        return _allowed(verdict)
+    return f"would NOT act: {denial(verdict, now, utc_offset_s)}"
+
+
+def denial(verdict: Verdict, now: float, utc_offset_s: int = 0) -> str:
+    """Return why a verdict denies, and until when, as ``circuit open until 14:39:39, in 7m32s``.
+
+    Without a time where time alone changes nothing.
+    """
+    guard = "" if verdict.guard is None else f"{verdict.guard} "
+    if verdict.earliest is None:
+        return f"{guard}{_COUNTED.sub('', verdict.reason)}"
+    reason = _COUNTED.sub("", _TIME_LEFT.sub("", verdict.reason))
+    at = clock_time(verdict.earliest, utc_offset_s)
+    return f"{guard}{reason} until {at}, in {countdown(verdict.earliest - now)}"
+
+
+def _allowed(verdict: Verdict) -> str:
+    if verdict.dry_run:
+        return f"would only write what it would do: {verdict.reason}"
+    if verdict.probe:
+        return f"would act once: {verdict.reason}"
+    return f"would act: {verdict.reason}"
+
+
+def _intent(healer: HealerState, text: str) -> Intent:
+    known = [breaker.scope for breaker in healer.breakers]
+    known += [bucket.scope for bucket in healer.buckets]
+    if not text:
+        return Intent(ANY, next(iter(known), ANY))
+    limits = limits_of(healer)
+    scope = limits.policy.scope
+    # The legacy library limits by the whole intent, and so does whoever names its scopes so.
+    if scope is None and (healer.library is Library.LEGACY or text in known):
+        scope = text
+    return parse_intent(text, scope)
+
+
+def _marker(
+    healer: HealerState, intent: Intent, n: int, bucket: int
+) -> MarkerRecord | Corrupt | None:
+    key = marker_key(intent.text, n)
+    if key not in healer.marker_keys:
+        return None
+    for marker in healer.markers or ():
+        found = marker.path.rpartition("/")[2] if isinstance(marker, Corrupt) else marker.key
+        if found == key:
+            return marker
+    # It is there and was not read. The last event tells its time if it is of this intent;
+    # else the latest that it can have denies the longest, and errs on the safe side.
+    last = healer.last
+    known = last is not None and last.intent == intent.text and last.ts is not None
+    at = (
+        int(last.ts) if known and last is not None and last.ts is not None else (n + 1) * bucket - 1
+    )
+    return MarkerRecord(key, at)
+
+
+def _bucket(healer: HealerState, scope: str) -> BucketRecord | Corrupt | None:
+    return next((found.record for found in healer.buckets if found.scope == scope), None)
+
+
+def _breaker(healer: HealerState, scope: str) -> BreakerRecord | Corrupt | None:
+    return next((found.record for found in healer.breakers if found.scope == scope), None)
+
+
+def _fleet(
+    healer: HealerState, snapshot: Snapshot, policy: Policy, now: float
+) -> FleetState | None:
+    health = snapshot.redis_health
+    cycle = healer.cycle
+    denied_by_fleet = (
+        isinstance(cycle, CycleRecord)
+        and cycle.verdict is not None
+        and cycle.verdict.guard == Guardrail.FLEET
+    )
+    # That the console has a Redis does not mean that this healer asks it.
+    if policy.fleet_lock is None and not denied_by_fleet:
+        return None
+    if health.state is SourceState.OFF:
+        return FleetState(unknown="the console has no Redis configured")
+    if health.state not in {SourceState.LIVE, SourceState.POLLING}:
+        return FleetState(unknown=health.detail or str(health.state))
+    for lock in snapshot.locks:
+        if lock.key == policy.fleet_lock:
+            left = None if lock.expires_at is None else lock.expires_at - now
+            if left is None or left > 0:
+                return FleetState(lock_holder=lock.owner or "(no owner)", lock_ttl=left)
+    return FleetState()
