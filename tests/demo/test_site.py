@@ -1,0 +1,76 @@
+"""The demo: its story is really reached, and it leaves nothing behind, however it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+CONSOLE = (sys.executable, "-m", "healconsole")
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """The site's directory and its pointer below a directory of the test's own."""
+    return {**os.environ, "TMPDIR": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)}
+
+
+def processes_of(root: Path) -> list[str]:
+    """Command lines of the live processes that were started for a site below ``root``."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes() + (folder / "environ").read_bytes()
+            state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            continue
+        if f"{root}/healconsole-demo-".encode() in words and state != "Z":
+            found.append(words[:120].replace(b"\0", b" ").decode(errors="replace"))
+    return found
+
+
+def wait_gone(root: Path, seconds: float = 15.0) -> None:
+    """Until no process and no file of the site is left."""
+    deadline = time.monotonic() + seconds
+    while (left := processes_of(root)) or list(root.glob("healconsole-demo-*")):
+        assert time.monotonic() < deadline, left or list(root.iterdir())
+        time.sleep(0.05)
+
+
+@pytest.mark.timeout(240)
+def test_the_script_reaches_every_station(tmp_path: Path, environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        (*CONSOLE, "demo", "--script"),
+        env=environment, capture_output=True, text=True, timeout=230, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "one probe closes it" in done.stdout
+    wait_gone(tmp_path)
+
+
+@pytest.mark.timeout(90)
+def test_kill_9_leaves_nothing_behind(tmp_path: Path, environment: dict[str, str]) -> None:
+    with subprocess.Popen(
+        (*CONSOLE, "demo", "--script"),
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    ) as demo:  # fmt: skip
+        assert demo.stdout is not None
+        first = demo.stdout.readline()
+        assert "✔" in first, first + demo.stdout.read()
+        assert len(processes_of(tmp_path)) >= 6
+        demo.send_signal(signal.SIGKILL)
+    wait_gone(tmp_path)
+
+
+def test_fix_without_a_demo_is_refused_in_one_line(environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        (*CONSOLE, "demo", "fix"), env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "no demo of yours is running" in done.stderr
