@@ -15,11 +15,13 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn
 
 GRACE = 2.0
@@ -185,7 +187,8 @@ def _be_the_child(
             value = function()
             if inspect.isawaitable(value):
                 value = asyncio.run(_await(value))
-            answer["value"] = value if _is_plain(value) else bool(value)
+            # What JSON cannot carry comes back as its truth, and never as a False it did not say.
+            answer["value"] = value if _is_plain(value) else (True if value else None)
         except SystemExit as leaving:
             answer["code"] = leaving.code if isinstance(leaving.code, int) else int(bool(leaving))
             if answer["code"]:
@@ -212,6 +215,28 @@ def _is_plain(value: object) -> bool:
         or isinstance(value, bool | int | float)
         or (isinstance(value, str) and len(value) <= OUTPUT_LIMIT // 8)
     )
+
+
+@contextmanager
+def time_limit(seconds: float, what: str) -> Iterator[None]:
+    """Raise ``TimeoutError`` in the block after ``seconds``.
+
+    Works by SIGALRM, so only in the main thread; elsewhere the block has no limit.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def expire(_number: int, _frame: FrameType | None) -> NoReturn:
+        raise TimeoutError(f"{what} timed out after {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, expire)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def describe(error: BaseException) -> str:
