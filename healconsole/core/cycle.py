@@ -16,6 +16,7 @@ from healconsole.core.fields import (
     mismatch,
     parse_micro,
 )
+from healconsole.core.intent import InvalidIntent, parse_intent
 from healconsole.core.records import MICRO, Corrupt, CycleRecord, Policy, VerdictRecord
 from healconsole.core.words import Library
 
@@ -135,15 +136,23 @@ def policy_from_mapping(mapping: Mapping[str, Any], where: str) -> Policy:
                 raise ValueError(f"{where}: {key} must be a number of seconds, not {value!r}")
             values[key] = float(value)
         elif key in _TEXTS:
-            if type(value) is not str or not value:
-                raise ValueError(f"{where}: {key} must be a text that is not empty, not {value!r}")
-            values[key] = value
+            values[key] = _name(key, value, where)
         else:
             raise ValueError(f"{where}: unknown key {key!r}; known are {', '.join(_KNOWN)}")
     try:
         return Policy(**values)
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
+
+
+def _name(key: str, value: object, where: str) -> str:
+    if type(value) is not str:
+        raise ValueError(f"{where}: {key} must be a text, not {value!r}")
+    try:
+        return parse_intent(value).text  # the rules of an intent are those of any name
+    except InvalidIntent as error:
+        why = str(error).removeprefix("intent ")
+        raise ValueError(f"{where}: {key} {why}") from None
 
 
 def _rate(value: object, where: str) -> int:
