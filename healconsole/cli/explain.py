@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         emit_json(explain_object(healer, verdict, now))
         return DONE
-    show(f"{visible(healer.name)} {visible(sentence(verdict, now))}")
+    show(f"{visible(healer.name)} {visible(sentence(verdict, now, local_offset(now)))}")
     show(f"  intent {visible(verdict.intent) or '(none known)'}, scope {visible(verdict.scope)}")
     for line in ladder(verdict, now):
         show(line)

@@ -30,6 +30,10 @@ def completion(args: argparse.Namespace) -> int:
         raise RefusedError(
             "completion needs the package shtab: pip install 'healconsole[completion]'"
         ) from error
+    if args.shell not in shtab.SUPPORTED_SHELLS:
+        raise RefusedError(
+            f"this shtab knows nothing of {args.shell}: pip install -U 'healconsole[completion]'"
+        )
     write_utf8(shtab.complete(build_parser(), shell=args.shell).rstrip("\n") + "\n")
     return DONE
 

@@ -9,7 +9,7 @@ from typing import Protocol
 from healconsole.cli import manual
 from healconsole.cli.options import (
     common_options,
-    complete_path,
+    completes,
     duration,
     existing_file,
     seconds,
@@ -103,7 +103,8 @@ def _json_option(sub: argparse.ArgumentParser, says: str = "print one JSON objec
 
 def _add_looks(command: AddCommand) -> None:
     status = command("status", "status:run", "show the healers once", manual.STATUS)
-    status.add_argument("names", metavar="NAME", nargs="*", help="healers; all if none is named")
+    names = status.add_argument("names", metavar="NAME", nargs="*", help="healers; else all")
+    completes(names, "NAME")
     _json_option(status)
 
     tail = command("tail", "tail:run", "show the end of the audit log", manual.TAIL)
@@ -115,7 +116,7 @@ def _add_looks(command: AddCommand) -> None:
     explain = command(
         "explain", "explain:run", "say whether a healer would act now, and why", manual.EXPLAIN
     )
-    explain.add_argument("name", metavar="NAME", help="healer")
+    completes(explain.add_argument("name", metavar="NAME", help="healer"), "NAME")
     explain.add_argument("--intent", metavar="I", help="ask for this intent, not its latest")
     _json_option(explain)
 
@@ -125,7 +126,7 @@ def _add_looks(command: AddCommand) -> None:
 
 def _act(command: AddCommand, name: str, says: str, end: str) -> argparse.ArgumentParser:
     sub = command(name, f"acts:{name.replace('-', '_')}", says, end)
-    sub.add_argument("name", metavar="NAME", help="healer")
+    completes(sub.add_argument("name", metavar="NAME", help="healer"), "NAME")
     sub.add_argument(
         "--reason", metavar="R", required=True, help="why, for whoever reads the audit log"
     )
@@ -170,7 +171,7 @@ def _add_library(command: AddCommand) -> None:
     _add_guard(command)
 
     heal = command("heal", "library:heal", "run a healer declared in TOML", manual.HEAL)
-    complete_path(
+    completes(
         heal.add_argument("file", metavar="FILE", type=existing_file, help="declaration"), "FILE"
     )
     heal.add_argument("--once", action="store_true", help="run one cycle and end")

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Mapping
+from typing import Any
 
+from healconsole.cli.errors import DONE
 from healconsole.cli.output import emit_json, paint, show, table, width
 from healconsole.cli.settings import local_offset, look, only, settings
 from healconsole.core.ages import age, countdown, iso
 from healconsole.core.explain import explain, sentence
 from healconsole.core.records import MICRO
-from healconsole.core.snapshot import HealerState, Snapshot, SourceHealth
+from healconsole.core.snapshot import Snapshot, SourceHealth
 from healconsole.core.status import status_object
 from healconsole.core.text import visible
-from healconsole.core.view import HealerRow, counts, rows
+from healconsole.core.view import ATTENTION, HealerRow, counts, rows
+from healconsole.core.words import SourceState
 
-_KINDS = ("good", "dim", "warn", "bad")
+_TROUBLED = {SourceState.UNKNOWN, SourceState.MISSING, SourceState.POLLING}
+_DENYING = {"open", "forced-open", "half-open", "held"}
+"""Words of a row of which the verdict tells more than the row's own sentence."""
+
+HEADER = ("  HEALER", "CIRCUIT", "", "TOKENS", "MARKS", "BEAT", "MODE", "LAST")
+
+_RIGHT = frozenset({2, 3, 4, 5})
+_KINDS = ("", "", "warn", "bad")
+"""Colours of the severities of a row."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -23,24 +35,26 @@ def run(args: argparse.Namespace) -> int:
     config = settings(args)
     snapshot = only(look(config), args.names)
     now = time.time()
+    answer = status_object(snapshot, now, config.thresholds)
     if args.json:
-        emit_json(status_object(snapshot, now))
-        return 0
+        emit_json(answer)
+        return DONE
     views = rows(snapshot, now, config.thresholds)
     for line in heading(snapshot, views, now):
         show(line)
     show()
     if not views:
         show("No healers yet: none has a directory in the state root, or an entry in the catalog.")
-    for line in healer_lines(snapshot, views, now, details=bool(args.names)):
+    objects = {healer["name"]: healer for healer in answer["healers"]}
+    for line in healer_lines(snapshot, views, now, objects if args.names else {}):
         show(line)
-    return 0
+    return DONE
 
 
 def heading(snapshot: Snapshot, views: tuple[HealerRow, ...], now: float) -> list[str]:
     """Host, healers by state, time; below it how each source does."""
     stamp = iso(now, local_offset(now))[:19].replace("T", " ")
-    said = ", ".join(counts(views)) or "no healers"
+    said = ", ".join(f"{n} {word}" for word, n in counts(views).items()) or "no healers"
     sources = (
         ("state", snapshot.state_health),
         ("audit", snapshot.audit_health),
@@ -53,41 +67,48 @@ def heading(snapshot: Snapshot, views: tuple[HealerRow, ...], now: float) -> lis
     lines += [
         f"  {name}: {visible(health.detail)}"
         for name, health in sources
-        if health.detail and health.state in {"unknown", "missing", "polling"}
+        if health.detail and health.state in _TROUBLED
     ]
     lines += [f"  ! {visible(anomaly)}" for anomaly in snapshot.anomalies]
     return lines
 
 
 def _health(health: SourceHealth) -> str:
-    if health.latency_ms is None or health.state == "unknown":
+    if health.latency_ms is None or health.state is SourceState.UNKNOWN:
         return str(health.state)
     return f"{health.state} {health.latency_ms:.0f} ms"
 
 
 def healer_lines(
-    snapshot: Snapshot, views: tuple[HealerRow, ...], now: float, *, details: bool
+    snapshot: Snapshot,
+    views: tuple[HealerRow, ...],
+    now: float,
+    objects: Mapping[str, Mapping[str, Any]],
 ) -> list[str]:
-    """The table, each healer that is not well followed by why, or all by their details."""
+    """The table; below a healer that is not well, or is in ``objects``, why and what."""
     if not views:
         return []
-    head, *cells = table(
-        ("", "HEALER", "CIRCUIT", "", "TOKENS", "MARKS", "BEAT", "MODE", "LAST"),
-        [_cells(view) for view in views],
-        frozenset({3, 4, 5, 6}),
-    )
+    head, *cells = table(HEADER, [_cells(view) for view in views], _RIGHT)
     by_name = {healer.name: healer for healer in snapshot.healers}
     limit = width()
     lines = [paint(head[:limit], "head")]
     for view, line in zip(views, cells, strict=True):
-        lines.append(paint(line[:limit], _KINDS[view.severity] if view.severity else ""))
-        healer = by_name[view.name]
-        if details or view.severity:
-            said = view.problem or sentence(explain(healer, snapshot, None, now), now)
-            lines.append(f"   {visible(said)}")
-        if details:
-            lines += [f"   {line}" for line in _details(healer)]
+        lines.append(paint(line[:limit], _KINDS[view.severity]))
+        if view.name in objects or view.severity >= ATTENTION:
+            verdict = explain(by_name[view.name], snapshot, None, now)
+            said = _sentences(view, sentence(verdict, now, local_offset(now)))
+            shown = said if view.name in objects else said[:1]
+            lines += [f"    {visible(line)}"[:limit] for line in shown]
+        if view.name in objects:
+            lines += [f"    {line}"[:limit] for line in _details(objects[view.name])]
     return lines
+
+
+def _sentences(view: HealerRow, verdict: str) -> list[str]:
+    """What is the matter and whether it would act; the one that tells more first."""
+    if not view.problem:
+        return [verdict]
+    return [verdict, view.problem] if view.word in _DENYING else [view.problem, verdict]
 
 
 def _cells(view: HealerRow) -> tuple[str, ...]:
@@ -96,12 +117,12 @@ def _cells(view: HealerRow) -> tuple[str, ...]:
     active = "?" if view.markers_active is None else str(view.markers_active)
     beat = "none" if view.beat_age is None else age(view.beat_age) + ("!" * view.beat_stale)
     last = "" if view.last_age is None else f"{visible(view.last_outcome)} {age(view.last_age)}"
+    mark = "~" if view.assumed else ""
     return (
-        view.glyph,
-        visible(view.name),
-        f"{view.circuit}{' ~' if view.assumed else ''}",
+        f"{view.glyph} {visible(view.name)}",
+        view.circuit + mark,
         remaining,
-        tokens + ("~" if view.assumed else ""),
+        tokens + mark,
         f"{active}/{view.markers_total}",
         beat,
         view.mode,
@@ -109,5 +130,33 @@ def _cells(view: HealerRow) -> tuple[str, ...]:
     )
 
 
-def _details(healer: HealerState) -> list[str]:
-    return [visible(healer.path)]
+def _details(healer: Mapping[str, Any]) -> list[str]:
+    """Breakers, buckets, markers and the last event, as ``--json`` says them."""
+    lines = []
+    for breaker in healer["breakers"]:
+        left = breaker["remaining_s"]
+        lines.append(
+            f"breaker  {visible(breaker['scope'])}: {breaker['state']}, "
+            + _of(breaker, "failures", "max", "failed")
+            + ("" if left is None else f", {countdown(left)} left")
+        )
+    for bucket in healer["buckets"]:
+        wait = bucket["next_token_s"]
+        lines.append(
+            f"bucket   {visible(bucket['scope'])}: "
+            + _of(bucket, "tokens", "burst", "tokens")
+            + ("" if wait is None else f", next in {countdown(wait)}")
+        )
+    markers, active = healer["markers"], healer["markers"]["active"]
+    now_active = "an unknown number" if active is None else active
+    lines.append(f"markers  {now_active} in this window, {markers['total']} kept")
+    if healer["running"]["pid"] is not None:
+        lines.append(f"daemon   pid {healer['running']['pid']}")
+    return lines
+
+
+def _of(limit: Mapping[str, Any], have: str, most: str, what: str) -> str:
+    if limit[have] is None:
+        return "unreadable"
+    count = f"{limit[have]:.1f}" if isinstance(limit[have], float) else limit[have]
+    return f"{count} of {limit[most]}{' (assumed)' if limit['assumed'] else ''} {what}"

@@ -28,18 +28,41 @@ def test_completion_knows_every_command(site: Site, shell: str) -> None:
         assert word in done.stdout
 
 
-def test_completion_for_bash_completes(site: Site) -> None:
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (("re",), {"reset", "release"}),
+        (("reset", "--to", ""), {"half-open", "closed"}),
+        (("trip", "wor"), {"worker-queue-healer"}),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_completion_for_bash_completes(
+    site: Site, words: tuple[str, ...], offered: set[str]
+) -> None:
+    hostile = site.state / "wor$(touch canary)"
+    hostile.mkdir()
     script = site.root / "completion.bash"
     script.write_text(site.run("completion", "bash", options=False).stdout, encoding="utf-8")
+    line = " ".join(f"'{word}'" for word in ("healconsole", *words))
+    before = ("healconsole", *words)[-2]
     asked = (
-        f"source {script}; COMP_WORDS=(healconsole re); COMP_CWORD=1; COMP_TYPE=9; "
-        "$(complete -p healconsole | sed 's/.*-F \\([^ ]*\\).*/\\1/') healconsole re healconsole; "
-        'echo "${COMPREPLY[*]}"'
+        f"source {script}; COMP_WORDS=({line}); COMP_CWORD={len(words)}; COMP_TYPE=9; "
+        "function=$(complete -p healconsole | sed 's/.*-F \\([^ ]*\\).*/\\1/'); "
+        f"$function healconsole '{words[-1]}' '{before}'; "
+        "printf '%s\\n' \"${COMPREPLY[@]}\""
     )
     done = subprocess.run(
-        ("bash", "-c", asked), capture_output=True, text=True, check=False, timeout=30
+        ("bash", "-c", asked),
+        env={**site.environment, "HEAL_STATE_ROOT": str(site.state)},
+        cwd=site.root,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
     )
-    assert {"reset", "release"} <= set(done.stdout.split()), done.stderr
+    assert {word.strip() for word in done.stdout.splitlines()} == offered, done.stderr
+    assert not (site.root / "canary").exists()
 
 
 def test_completion_without_its_package_is_one_clear_line(site: Site) -> None:
@@ -84,7 +107,7 @@ def test_guard_gives_the_exit_code_of_a_failed_command(site: Site) -> None:
 def _declare(site: Site) -> Path:
     file = site.root / "declared.toml"
     file.write_text(
-        f'''name = "declared"
+        f"""name = "declared"
 detect = ["sh", "-c", "echo depth=5"]
 decide = ["sh", "-c", "echo drain queue=a"]
 act = ["touch", "{site.root}/acted"]
@@ -92,7 +115,7 @@ verify = ["test", "-e", "{site.root}/acted"]
 
 [policy]
 settle = 0
-''',
+""",
         encoding="utf-8",
     )
     return file

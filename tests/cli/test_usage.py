@@ -152,7 +152,9 @@ def test_version_and_help_need_nothing(site: Site) -> None:
 
 def test_a_locale_without_glyphs_costs_the_glyphs_only(site: Site) -> None:
     ascii_only = {
-        **{"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
+        "LC_ALL": "C",
+        "PYTHONCOERCECLOCALE": "0",
+        "PYTHONUTF8": "0",
         "PYTHONIOENCODING": "ascii",
     }
     done = site.run("status", environment=ascii_only)

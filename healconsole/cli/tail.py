@@ -1,0 +1,106 @@
+"""``tail``: the end of the audit log, filtered and followed."""
+
+from __future__ import annotations
+
+import argparse
+import select
+import sys
+import time
+from collections.abc import Iterable
+from itertools import islice
+from typing import Final
+
+from healconsole.cli.errors import DONE, RefusedError, UsageError
+from healconsole.cli.eventline import event_line
+from healconsole.cli.output import complain, escape_json, show, to_json, width, write_utf8
+from healconsole.cli.settings import settings
+from healconsole.core.auditfilter import AuditFilter, FilterError, parse_filter
+from healconsole.core.auditline import AuditLine, UnparsableLine
+from healconsole.stores.history import History
+from healconsole.stores.tail import Tail, TailStep
+
+LOOK_EVERY_MS: Final = 100
+"""Time between two looks at a log that is followed; a look without news is two stats."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Show the newest events, oldest first; with ``-f`` go on until interrupted.
+
+    Raises:
+        UsageError: the filter cannot be understood.
+        RefusedError: the log cannot be read, or is not there and is not waited for.
+    """
+    config = settings(args)
+    try:
+        wanted = parse_filter(args.filter, time.time())
+    except FilterError as error:
+        raise UsageError(f"--filter: {error}") from error
+    tail = Tail(config.audit)
+    step = tail.poll()
+    if step.problem:
+        raise RefusedError(f"the audit log {config.audit} cannot be read: {step.problem}")
+    if step.missing:
+        said = f"there is no audit log {config.audit} yet"
+        if not args.follow:
+            raise RefusedError(said)
+        complain(f"{said}; waiting for it")
+    printer = _Printer(as_json=args.json)
+    printer.write(_newest(step, History(config.audit), wanted, args.lines))
+    if args.follow:
+        _follow(tail, step, wanted, printer)
+    return DONE
+
+
+def _newest(step: TailStep, history: History, wanted: AuditFilter, count: int) -> list[AuditLine]:
+    """The last ``count`` lines that match; the log is read backwards only as far as needed."""
+
+    def backwards() -> Iterable[AuditLine]:
+        lines: tuple[AuditLine, ...] | list[AuditLine] = step.lines
+        while lines:
+            yield from reversed(lines)
+            lines = list(history.lines_before(lines[0].offset, 1_000))
+
+    matching = (line for line in backwards() if wanted.matches(line))
+    return list(islice(matching, count))[::-1]
+
+
+def _follow(tail: Tail, step: TailStep, wanted: AuditFilter, printer: _Printer) -> None:
+    reader = select.poll()
+    reader.register(sys.stdout, 0)
+    gap = problem = ""
+    while True:
+        if not step.more and reader.poll(LOOK_EVERY_MS):
+            raise BrokenPipeError  # nobody reads any more
+        step = tail.poll()
+        printer.write(line for line in step.lines if wanted.matches(line))
+        if step.gap and step.gap != gap:
+            complain(step.gap)
+        if step.problem and step.problem != problem:
+            complain(f"{tail.path}: {step.problem}")
+        gap, problem = step.gap, step.problem
+
+
+class _Printer:
+    """Writes events as lines for people, or as JSON."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+
+    def write(self, lines: Iterable[AuditLine]) -> None:
+        """Write ``lines`` and let them go at once."""
+        if self._as_json:
+            write_utf8("".join(_json_line(line) for line in lines))
+            return
+        now, limit = time.time(), width()
+        for line in lines:
+            show(event_line(line, now, limit))
+        sys.stdout.flush()
+
+
+def _json_line(line: AuditLine) -> str:
+    """The line as it is in the log, or an object that says why it is none."""
+    if isinstance(line, UnparsableLine):
+        text = line.raw.decode("utf-8", "backslashreplace")
+        said = {"unparsable": line.why, "offset": line.offset, "bytes": line.length, "text": text}
+        return to_json(said) + "\n"
+    return escape_json(line.raw.decode("utf-8").strip()) + "\n"
