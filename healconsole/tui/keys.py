@@ -1,0 +1,53 @@
+"""Every key of the console: what it is bound to, what it says, in the order of the key bar.
+
+The identifiers are what a keymap in the configuration names.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from textual.binding import Binding
+
+
+class Key(NamedTuple):
+    """One key: its identifier is also the name of its action."""
+
+    id: str
+    keys: str
+    does: str
+    help: str
+
+
+TRIP = Key("trip", "t", "trip", "stop a healer: force its circuits open, for a time or until reset")
+RESET = Key("reset", "r", "reset", "after the investigation: let a stopped healer act again")
+DRY_RUN = Key("dry-run", "d", "dry-run", "turn rehearsal on or off")
+RUN = Key("run", "x", "run cycle", "run one guarded cycle now, and watch it")
+UNDO = Key("undo", "u", "undo", "take the last act back, if nothing else has changed it")
+MARK = Key("mark", "space", "mark", "mark several healers for one act")
+FILTER = Key("filter", "slash", "filter", "show only what matches what you type")
+EXPLAIN = Key("explain", "e", "explain", "would it act now? every guardrail with its evidence")
+OPEN = Key("open", "enter", "open", "the healer, at full size")
+AUDIT = Key("audit", "a", "audit", "the whole audit log")
+LOCKS = Key("locks", "l", "locks", "the fleet locks in Redis")
+HELP = Key("help", "question_mark", "help", "every key")
+QUIT = Key("quit", "q", "quit", "leave the console; the healers go on")
+BACK = Key("back", "escape", "back", "back to where you were")
+FOLLOW = Key("follow", "f", "follow", "follow the end of the log, or pause")
+JUMP = Key("jump", "j", "jump to time", "jump to a time")
+COPY = Key("copy", "c", "copy", "copy the line to the clipboard of your terminal")
+TIMES = Key("times", "T", "times", "ages or absolute times")
+SETTLE = Key("settle", "s", "sort", "the worst first again")
+REPAIR = Key("repair", "F", "fix the cause", "demo only: repair what the bad deploy broke")
+
+EVERYWHERE = (UNDO, AUDIT, LOCKS, HELP, QUIT)
+ACTS = (TRIP, RESET, DRY_RUN, RUN)
+ALL = (
+    *ACTS, UNDO, MARK, FILTER, EXPLAIN, OPEN, AUDIT, LOCKS, HELP, QUIT, BACK,
+    FOLLOW, JUMP, COPY, TIMES, SETTLE, REPAIR,
+)  # fmt: skip
+
+
+def binding(key: Key, *, show: bool = True) -> Binding:
+    """Return the binding of a key; its action has the key's name."""
+    return Binding(key.keys, key.id.replace("-", "_"), key.does, show=show, id=key.id)

@@ -1,0 +1,101 @@
+"""What the screens are given: a feed, the operator's acts, a log to look back in, a clock.
+
+The screens are built on these shapes alone, so that a test gives recorded snapshots and a
+read-only console is built with no acts at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from healconsole.core.auditline import AuditLine
+from healconsole.core.snapshot import HealerState, Snapshot
+from healconsole.core.view import Thresholds
+
+if TYPE_CHECKING:  # a read-only console never loads what can write
+    from healconsole.core.acts import ActPlan
+    from healconsole.engine.operators import Operator
+
+Clock = Callable[[], float]
+"""Epoch seconds."""
+
+
+class Feed(Protocol):
+    """The source of snapshots. It calls back from a thread of its own."""
+
+    def start(self) -> None:
+        """Begin to look; returns at once."""
+
+    def stop(self) -> None:
+        """End, and wait until nothing runs any more."""
+
+    def look_at(self, name: str | None) -> None:
+        """Read the markers of this healer too; None = of none."""
+
+    def poke(self) -> None:
+        """Look now rather than at the next turn."""
+
+
+FeedFactory = Callable[[Callable[[Snapshot], None]], Feed]
+
+
+class LogReader(Protocol):
+    """The whole audit log by byte offset, rotated files not included."""
+
+    def lines_before(self, offset: int, count: int) -> Sequence[AuditLine]:
+        """At most ``count`` lines that end at or before ``offset``, oldest first."""
+
+    def lines_after(self, offset: int, count: int) -> Sequence[AuditLine]:
+        """At most ``count`` lines from ``offset`` on, oldest first."""
+
+    def find_time(self, ts: float) -> int:
+        """Offset of the first line at or after ``ts``."""
+
+
+class Acts(Protocol):
+    """What an operator can do. ``engine.operators.OperatorDesk`` is the real one."""
+
+    @property
+    def operator(self) -> Operator:
+        """Who acts."""
+
+    def plan_trip(
+        self, healer: HealerState, scope: str | None = None, for_s: float | None = None
+    ) -> ActPlan:
+        """Force open one scope, or (None) the whole healer."""
+
+    def plan_reset(
+        self,
+        healer: HealerState,
+        scope: str | None = None,
+        to: str = "half-open",
+        events: Sequence[AuditLine] = (),
+    ) -> ActPlan:
+        """Let a scope, or (None) all of them, act again."""
+
+    def plan_dry_run(self, healer: HealerState, *, on: bool) -> ActPlan:
+        """Turn rehearsal on or off."""
+
+    def plan_release(self, healer: HealerState) -> ActPlan:
+        """Take back a hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How the console looks and what it says of itself."""
+
+    host: str = ""
+    operator: str = ""
+    incident: str = ""
+    read_only: bool = True
+    wall: bool = False
+    theme: str = "healconsole-dark"
+    keymap: dict[str, str] = field(default_factory=dict)
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    utc_offset_s: int = 0
+    """Seconds that the times on the screen are ahead of UTC."""
+    state_root: str = ""
+    audit: str = ""
+    no_color: bool = False

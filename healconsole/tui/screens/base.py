@@ -1,0 +1,85 @@
+"""What every screen of the console shares: the snapshot, the tick, and the keys in sight."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from healconsole.core.snapshot import HealerState, Snapshot
+from healconsole.tui.keys import Key
+from healconsole.tui.widgets.keybar import KeyBar, KeyHint
+
+if TYPE_CHECKING:
+    from healconsole.tui.app import ConsoleApp
+
+
+class ConsoleScreen(Screen[None]):
+    """A screen that shows the app's snapshot.
+
+    ``show`` is called with each new snapshot, and once a second for what only time changes.
+    """
+
+    SHOWN_KEYS: ClassVar[tuple[Key, ...]] = ()
+    """The keys of the key bar, in order."""
+    BINDINGS: ClassVar[list[BindingType]] = []
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+        (0, "-narrow"),
+        (110, "-wide"),
+        (160, "-broad"),
+    ]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-low"), (32, "-high")]
+
+    @property
+    def console_app(self) -> ConsoleApp:
+        """The app, as what it is."""
+        return cast("ConsoleApp", self.app)
+
+    def on_mount(self) -> None:
+        """Show what is known, and everything that comes."""
+        self.watch(self.app, "snapshot", self._snapshot_changed)
+
+    def show(self, snapshot: Snapshot, now: float) -> None:
+        """Draw what is known at ``now``."""
+
+    def tick(self, now: float) -> None:
+        """Draw what only time changes."""
+        self.show(self.console_app.snapshot, now)
+
+    def on_screen_resume(self) -> None:
+        """Catch up with what happened while another screen was on top."""
+        self.refresh_keys()
+        self.tick(self.console_app.clock())
+
+    def on_resize(self) -> None:
+        """Draw again once every widget has its new size."""
+        self.call_after_refresh(self._redraw)
+
+    def why_not(self, key: Key) -> str:
+        """Return why a key would not work now; empty if it would."""
+        return self.console_app.why_not(key, self.subject())
+
+    def subject(self) -> HealerState | None:
+        """Return the healer that an act would be about."""
+        return None
+
+    def refresh_keys(self) -> None:
+        """Show the keys as they work now."""
+        for bar in self.query(KeyBar):
+            bar.show(
+                KeyHint(self._spelled(key), key.does, not self.why_not(key), key.id.replace("-", "_"))
+                for key in self.SHOWN_KEYS
+            )
+
+    def _spelled(self, key: Key) -> str:
+        keys = self.console_app.keys_of(key)
+        return self.app.get_key_display(Binding(keys.split(",", 1)[0], ""))
+
+    def _snapshot_changed(self, snapshot: Snapshot) -> None:
+        self.show(snapshot, self.console_app.clock())
+        self.refresh_keys()
+
+    def _redraw(self) -> None:
+        if self.is_attached:
+            self.tick(self.console_app.clock())

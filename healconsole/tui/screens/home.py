@@ -1,0 +1,136 @@
+"""The first screen: which healer stopped, and why."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.geometry import Size
+
+from healconsole.core.snapshot import HealerState, Snapshot
+from healconsole.core.view import HealerRow, counts, healer_row, rows
+from healconsole.tui import keys
+from healconsole.tui.keys import Key
+from healconsole.tui.screens.base import ConsoleScreen
+from healconsole.tui.widgets.answer import Answer
+from healconsole.tui.widgets.healertable import HealerTable
+from healconsole.tui.widgets.keybar import KeyBar
+from healconsole.tui.widgets.rule import Rule
+from healconsole.tui.widgets.statusline import Status, StatusLine
+from healconsole.tui.widgets.tailpane import TailPane
+
+_SLICE = 64
+"""Rows out of sight that one tick computes again; so a thousand healers cost what ten do."""
+
+
+class HomeScreen(ConsoleScreen):
+    """The table of healers, the answer for the one under the cursor, and the live log."""
+
+    SHOWN_KEYS: ClassVar[tuple[Key, ...]] = (
+        *keys.ACTS, keys.UNDO, keys.MARK, keys.FILTER, keys.EXPLAIN, keys.OPEN,
+        keys.AUDIT, keys.LOCKS, keys.HELP, keys.QUIT,
+    )  # fmt: skip
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(keys.binding(key) for key in (*keys.ACTS, keys.MARK, keys.FILTER, keys.EXPLAIN)),
+        keys.binding(keys.OPEN),
+        keys.binding(keys.SETTLE, show=False),
+        keys.binding(keys.BACK, show=False),
+    ]
+    AUTO_FOCUS = "HealerTable"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows: dict[str, HealerRow] = {}
+        self._shown: Snapshot | None = None
+        self._next = 0
+
+    def compose(self) -> ComposeResult:
+        """Lay the parts out; the stylesheet places them for the size there is."""
+        yield StatusLine(id="status")
+        yield Rule(id="top-rule")
+        yield HealerTable(id="healers")
+        with Horizontal(id="below"):
+            with Vertical(id="answer-side"):
+                yield Rule("Would it act now?", id="answer-rule")
+                yield Answer(id="answer")
+            with Vertical(id="tail-side"):
+                yield Rule("Audit", id="tail-rule")
+                yield TailPane(id="tail")
+        yield KeyBar(id="keys")
+
+    def subject(self) -> HealerState | None:
+        """Return the healer under the cursor."""
+        return self.console_app.healer(self.query_one(HealerTable).selected)
+
+    def show(self, snapshot: Snapshot, now: float) -> None:
+        """Draw a snapshot, or the same one again at a later time."""
+        table = self.query_one(HealerTable)
+        if snapshot is not self._shown:
+            self._take(snapshot, now)
+        else:
+            self._freshen(snapshot, now)
+        app = self.console_app
+        self.query_one(StatusLine).show(
+            Status(snapshot, counts(self._rows.values()), now, app.view, app.silent_s)
+        )
+        healer = app.healer(table.selected)
+        self.query_one(Answer).show(healer, snapshot, now, app.view.utc_offset_s)
+        self.query_one(TailPane).show(
+            snapshot.audit.lines,
+            longest=max((len(h.name) for h in snapshot.healers), default=12),
+            utc_offset_s=app.view.utc_offset_s,
+            empty="no audit events yet",
+        )
+
+    def on_healer_table_selected(self, message: HealerTable.Selected) -> None:
+        """Look closer at the healer under the cursor."""
+        self.console_app.look_at(message.name)
+        self.tick(self.console_app.clock())
+        self.refresh_keys()
+
+    def action_mark(self) -> None:
+        """Mark the healer under the cursor."""
+        self.query_one(HealerTable).toggle_mark()
+
+    def action_settle(self) -> None:
+        """Put the worst first again."""
+        self.query_one(HealerTable).settle()
+        self._shown = None
+        self.tick(self.console_app.clock())
+
+    def _take(self, snapshot: Snapshot, now: float) -> None:
+        self._shown = snapshot
+        ordered = rows(snapshot, now, self.console_app.view.thresholds)
+        self._rows = {row.name: row for row in ordered}
+        self._fit_table(len(ordered))
+        self.query_one(HealerTable).show_rows(ordered)
+
+    def _freshen(self, snapshot: Snapshot, now: float) -> None:
+        """Compute what is in sight for now, and a slice of the rest."""
+        table = self.query_one(HealerTable)
+        healers = {healer.name: healer for healer in snapshot.healers}
+        names = set(table.visible_names())
+        order = table.order
+        if len(order) > len(names):
+            names |= set(order[self._next : self._next + _SLICE])
+            self._next = (self._next + _SLICE) % len(order)
+        thresholds = self.console_app.view.thresholds
+        fresh = [healer_row(healers[name], now, thresholds) for name in names if name in healers]
+        self._rows.update((row.name, row) for row in fresh)
+        table.update_rows(fresh)
+
+    def _fit_table(self, number: int) -> None:
+        """Give the table the rows that it needs, and leave the better half to the rest."""
+        size: Size = self.app.size
+        most = max(5, size.height * 2 // 5)
+        height = min(max(number, 3) + 1, most)
+        table = self.query_one(HealerTable)
+        if table.styles.height is None or table.styles.height.value != height:
+            table.styles.height = height
+
+    def _redraw(self) -> None:
+        if self.is_attached and self._shown is not None:
+            self._fit_table(len(self._shown.healers))
+        super()._redraw()

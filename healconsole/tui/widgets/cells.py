@@ -1,0 +1,109 @@
+"""Lines made of cells: the unit in which the screens draw, compare and repaint.
+
+A line is a tuple of cells, each a piece of text in one tone. Comparing two versions of a line
+cell by cell tells which columns changed, so that a tick of one age costs the bytes of that age.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from rich.cells import cell_len, set_cell_size
+
+from healconsole.core.text import visible
+
+TONES = ("text", "strong", "dim", "ok", "warn", "bad", "alarm", "info", "accent", "head", "rule")
+"""What a cell can be drawn in; each is a component class of `CellView`."""
+
+
+class Cell(NamedTuple):
+    """Displayable text, the tone to draw it in, and its width in columns."""
+
+    text: str
+    tone: str
+    width: int
+
+
+Line = tuple[Cell, ...]
+EMPTY_LINE: Line = ()
+
+
+def cell(data: str | bytes, tone: str = "text") -> Cell:
+    """Return a cell as wide as its text. What could not be displayed has a stand-in.
+
+    >>> cell("a\\x1bb")
+    Cell(text='a␛b', tone='text', width=3)
+    """
+    text = visible(data)
+    return Cell(text, tone, cell_len(text))
+
+
+def fit(data: str | bytes, width: int, tone: str = "text", *, right: bool = False) -> Cell:
+    """Return a cell of exactly ``width`` columns, padded, or cut with an ellipsis.
+
+    >>> fit("worker", 4).text, fit("ab", 4, right=True).text
+    ('wor…', '  ab')
+    """
+    if width <= 0:
+        return Cell("", tone, 0)
+    text = visible(data, 4 * width + 8)
+    length = cell_len(text)
+    if length > width:
+        text = set_cell_size(text, width - 1) + "…"
+    elif length < width:
+        text = " " * (width - length) + text if right else text + " " * (width - length)
+    return Cell(text, tone, width)
+
+
+def gap(width: int) -> Cell:
+    """Return blank columns."""
+    return Cell(" " * width, "text", max(0, width))
+
+
+def line_width(line: Line) -> int:
+    """Return the columns that a line takes."""
+    return sum(piece.width for piece in line)
+
+
+def changed_spans(old: Line, new: Line) -> list[tuple[int, int]]:
+    """Return the columns that differ, as (first, count), neighbours joined.
+
+    >>> changed_spans((cell("ab"), cell("12s")), (cell("ab"), cell("13s")))
+    [(2, 3)]
+    """
+    if old == new:
+        return []
+    spans: list[tuple[int, int]] = []
+    x = 0
+    for before, after in zip(old, new, strict=False):
+        if before.width != after.width:
+            break
+        if before != after and after.width:
+            if spans and sum(spans[-1]) == x:
+                spans[-1] = (spans[-1][0], spans[-1][1] + after.width)
+            else:
+                spans.append((x, after.width))
+        x += after.width
+    else:
+        if len(old) == len(new):
+            return spans
+    end = max(line_width(old), line_width(new))
+    if end > x:
+        spans.append((x, end - x))
+    return spans
+
+
+def wrap(cells: Iterable[Cell], width: int, indent: int = 1) -> list[Line]:
+    """Flow cells over lines of at most ``width`` columns; a cell is never broken."""
+    lines: list[Line] = []
+    current: list[Cell] = [gap(indent)]
+    used = indent
+    for piece in cells:
+        if used + piece.width > width and len(current) > 1:
+            lines.append(tuple(current))
+            current, used = [gap(indent)], indent
+        current.append(piece)
+        used += piece.width
+    lines.append(tuple(current))
+    return lines

@@ -1,0 +1,198 @@
+"""One healer as one line of the table, for the width there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from healconsole.core.ages import age, countdown
+from healconsole.core.records import MICRO
+from healconsole.core.view import HealerRow
+from healconsole.core.words import Circuit
+from healconsole.tui.widgets.cells import Cell, Line, cell, fit, gap
+from healconsole.tui.words import CIRCUIT_SIGNS, MODE_TONES, SEVERITY_SIGNS, outcome_sign
+
+WIDE = 110
+"""Columns from which the table tells more."""
+
+_MAX_PIPS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Widths of the columns. They depend on the terminal and the names, never on values."""
+
+    name: int
+    word: int = 9
+    left: int = 6
+    scope: int = 0
+    pips: int = 3
+    tokens: int = 6
+    next_token: int = 0
+    marks: int = 5
+    beat: int = 6
+    mode: int = 4
+    outcome: int = 1
+    last: int = 4
+
+    @property
+    def wide(self) -> bool:
+        """Whether there is room for the columns that 80 columns leave out."""
+        return self.scope > 0
+
+
+def columns_for(width: int, names: Iterable[str]) -> Columns:
+    """Lay the columns out for ``width``."""
+    longest = max((len(name) for name in names), default=12)
+    if width < WIDE:
+        return Columns(name=max(8, width - 59))
+    spare = width - 103
+    name = min(max(20, longest), max(20, spare))
+    scope = min(24, max(8, spare - name + 8))
+    return Columns(
+        name=name, word=11, scope=scope, pips=5, tokens=8, next_token=6, marks=7, mode=7, outcome=15
+    )
+
+
+def header_line(columns: Columns) -> Line:
+    """Return the line of the column heads."""
+    circuit = columns.word + columns.left + 1 + (columns.scope + 1 if columns.wide else 0)
+    tokens = columns.pips + 1 + columns.tokens
+    cells = [
+        gap(4),
+        fit("HEALER", columns.name, "head"),
+        gap(1),
+        fit("CIRCUIT", circuit, "head"),
+        gap(1),
+        fit("TOKENS", tokens, "head"),
+        gap(1),
+        *((fit("NEXT", columns.next_token, "head", right=True), gap(1)) if columns.wide else ()),
+        fit("MARKS", columns.marks, "head", right=True),
+        gap(1),
+        fit("BEAT", columns.beat, "head", right=True),
+        gap(2),
+        fit("MODE", columns.mode, "head"),
+        gap(1),
+        fit("LAST", columns.outcome + 1 + columns.last, "head"),
+    ]
+    return tuple(cells)
+
+
+def healer_line(row: HealerRow, columns: Columns, *, cursor: bool, marked: bool) -> Line:
+    """Return the line of one healer."""
+    severity = SEVERITY_SIGNS[min(row.severity, len(SEVERITY_SIGNS) - 1)]
+    strong = "strong" if row.severity >= 3 else "text"
+    return (
+        cell("+" if marked else " ", "accent"),
+        cell("▌" if cursor else " ", "info"),
+        cell(row.glyph, severity.tone),
+        gap(1),
+        fit(row.name, columns.name, strong),
+        gap(1),
+        *_circuit(row, columns),
+        gap(1),
+        *_tokens(row, columns),
+        gap(1),
+        _marks(row, columns.marks),
+        gap(1),
+        _beat(row, columns.beat),
+        gap(2),
+        _mode(row, columns.mode),
+        gap(1),
+        *_last(row, columns),
+    )
+
+
+def _circuit(row: HealerRow, columns: Columns) -> tuple[Cell, ...]:
+    sign = CIRCUIT_SIGNS[row.circuit]
+    word = sign.word + (f" ×{row.circuits_bad}" if row.circuits_bad > 1 else "")
+    if row.assumed:
+        word += " ~"
+    if row.circuit is Circuit.HALF_OPEN:
+        left = "probe"
+    elif row.circuit is Circuit.CLOSED or row.circuit is Circuit.CORRUPT:
+        left = ""
+    else:
+        left = "no end" if row.circuit_remaining is None else countdown(row.circuit_remaining)
+    cells = (
+        fit(word, columns.word, sign.tone),
+        gap(1),
+        fit(left, columns.left, sign.tone, right=True),
+    )
+    if not columns.wide:
+        return cells
+    scope = row.circuit_scope if row.circuit is not Circuit.CLOSED else ""
+    return (*cells, gap(1), fit(scope or "", columns.scope, "dim"))
+
+
+def pips(tokens_micro: int, burst: int, width: int) -> str:
+    """Return full and empty pips, one a token, or in proportion where there are too many.
+
+    >>> pips(2_000_000, 3, 3), pips(50_000_000, 100, 5)
+    ('●●○', '●●○○○')
+    """
+    slots = min(burst, width)
+    full = min(tokens_micro // MICRO, burst)
+    if burst > slots:
+        full = full * slots // burst
+    return "●" * full + "○" * (slots - full)
+
+
+def _tokens(row: HealerRow, columns: Columns) -> tuple[Cell, ...]:
+    if row.tokens_corrupt:
+        spent: tuple[Cell, ...] = (fit("CORRUPT", columns.pips + 1 + columns.tokens, "alarm"),)
+    else:
+        tone = "bad" if row.tokens_micro < MICRO else "text"
+        tenths = row.tokens_micro * 10 // MICRO
+        number = f"{tenths // 10}.{tenths % 10}/{row.burst}{'~' if row.assumed else ''}"
+        if len(number) > columns.tokens:
+            number = f"{tenths // 10}/{row.burst}"
+        bar = pips(row.tokens_micro, row.burst, min(columns.pips, _MAX_PIPS))
+        spent = (
+            fit(bar, columns.pips, "dim" if tone == "text" else tone),
+            gap(1),
+            fit(number, columns.tokens, tone),
+        )
+    if not columns.wide:
+        return spent
+    waiting = "" if row.next_token_s is None else countdown(row.next_token_s)
+    return (*spent, gap(1), fit(waiting, columns.next_token, "dim", right=True))
+
+
+def _marks(row: HealerRow, width: int) -> Cell:
+    active = "?" if row.markers_active is None else str(row.markers_active)
+    text = f"{active}/{row.markers_total}"
+    if len(text) > width:
+        text = f"{active}/{row.markers_total // 1000}k"
+    return fit(text, width, "text" if row.markers_active else "dim", right=True)
+
+
+def _beat(row: HealerRow, width: int) -> Cell:
+    if row.beat_age is None:
+        return fit("none", width, "dim", right=True)
+    text = age(row.beat_age)
+    return fit(f"{text} !!" if row.beat_stale else text, width, _beat_tone(row), right=True)
+
+
+def _beat_tone(row: HealerRow) -> str:
+    return "alarm" if row.beat_stale else "text"
+
+
+def _mode(row: HealerRow, width: int) -> Cell:
+    word = "DRY" if row.mode == "DRY-RUN" and width < 7 else row.mode
+    if row.mode == "UNKNOWN" and width < 7:
+        word = "?"
+    return fit(word, width, MODE_TONES.get(row.mode, "warn"))
+
+
+def _last(row: HealerRow, columns: Columns) -> tuple[Cell, ...]:
+    if not row.last_outcome:
+        return (fit("", columns.outcome + 1 + columns.last, "dim"),)
+    sign = outcome_sign(row.last_outcome)
+    word = f"{sign.glyph} {sign.word}" if columns.outcome > 1 else sign.glyph
+    ago = "" if row.last_age is None else age(row.last_age)
+    return (
+        fit(word, columns.outcome, sign.tone),
+        gap(1),
+        fit(ago, columns.last, "dim", right=True),
+    )

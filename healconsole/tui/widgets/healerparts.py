@@ -1,0 +1,123 @@
+"""What a healer's directory holds, in lines: breakers, buckets, markers, its loop."""
+
+from __future__ import annotations
+
+from healconsole.core.ages import countdown
+from healconsole.core.breaker import breaker_now
+from healconsole.core.bucket import next_token_in, tokens_now
+from healconsole.core.limits import limits_of
+from healconsole.core.records import MICRO, BreakerRecord, BucketRecord, Corrupt, MarkerRecord
+from healconsole.core.snapshot import HealerState, ScopedBreaker, ScopedBucket
+from healconsole.core.words import Circuit
+from healconsole.tui.widgets.cells import Line, cell, fit, gap
+from healconsole.tui.widgets.healerlines import pips
+from healconsole.tui.widgets.times import since, when
+from healconsole.tui.words import CIRCUIT_SIGNS
+
+_MARKERS_SHOWN = 200
+
+
+def parts_lines(healer: HealerState, now: float, width: int, utc_offset_s: int) -> list[Line]:
+    """Return the breakers, buckets and markers of a healer."""
+    lines: list[Line] = [_head("Breakers", len(healer.breakers))]
+    lines += [_breaker(healer, part, now, width, utc_offset_s) for part in healer.breakers]
+    if not healer.breakers:
+        lines.append((gap(3), cell("none yet: every scope is closed", "dim")))
+    lines.append(_head("Buckets", len(healer.buckets)))
+    lines += [_bucket(healer, part, now, width) for part in healer.buckets]
+    if not healer.buckets:
+        lines.append((gap(3), cell("none yet: every scope is full", "dim")))
+    lines.append(_head("Markers", healer.markers_total))
+    lines += _markers(healer, now, width, utc_offset_s)
+    return lines
+
+
+def _head(title: str, number: int) -> Line:
+    return (gap(1), cell(title, "head"), gap(1), cell(str(number), "dim"))
+
+
+def _breaker(
+    healer: HealerState, part: ScopedBreaker, now: float, width: int, utc_offset_s: int
+) -> Line:
+    scope_width = max(10, width // 3)
+    start = (gap(3), fit(part.scope, scope_width), gap(1))
+    if isinstance(part.record, Corrupt):
+        return (*start, fit(f"CORRUPT {part.record.why}", width - scope_width - 5, "alarm"))
+    limits = limits_of(healer, part.scope)
+    state = breaker_now(part.record, limits.policy.max_failures, limits.policy.cooldown, now)
+    sign = CIRCUIT_SIGNS[state.state]
+    mark = "~" if limits.breaker_assumed else ""
+    says = f"{state.failures} of {state.max_failures}{mark} failed"
+    if state.state is Circuit.HALF_OPEN:
+        says += ", probe out" if state.probe_out else ", one probe may go"
+    elif state.until is not None and state.state in {Circuit.OPEN, Circuit.FORCED_OPEN}:
+        says += f", until {when(state.until, now, utc_offset_s).removeprefix('at ')}"
+    elif state.state is Circuit.FORCED_OPEN:
+        says += ", until reset"
+    if isinstance(part.record, BreakerRecord) and state.anomaly:
+        says += f", ! {state.anomaly}"
+    room = max(0, width - scope_width - 17)
+    return (
+        *start,
+        cell(sign.glyph, sign.tone),
+        gap(1),
+        fit(sign.word, 10, sign.tone),
+        fit(says, room, "dim"),
+    )
+
+
+def _bucket(healer: HealerState, part: ScopedBucket, now: float, width: int) -> Line:
+    scope_width = max(10, width // 3)
+    start = (gap(3), fit(part.scope, scope_width), gap(1))
+    if isinstance(part.record, Corrupt):
+        return (*start, fit(f"CORRUPT {part.record.why}", width - scope_width - 5, "alarm"))
+    limits = limits_of(healer, part.scope)
+    rate, burst = limits.policy.rate_micro, limits.policy.burst
+    record: BucketRecord = part.record
+    tokens = tokens_now(record, rate, burst, now)
+    wait = next_token_in(tokens, rate, burst)
+    tenths = tokens * 10 // MICRO
+    mark = "~" if limits.rate_assumed else ""
+    says = "" if wait is None else f", next token in {countdown(wait)}"
+    tone = "bad" if tokens < MICRO else "text"
+    return (
+        *start,
+        fit(pips(tokens, burst, 5), 5, "dim"),
+        gap(1),
+        cell(f"{tenths // 10}.{tenths % 10} of {burst}{mark}", tone),
+        fit(says, max(0, width - scope_width - 20), "dim"),
+    )
+
+
+def _markers(healer: HealerState, now: float, width: int, utc_offset_s: int) -> list[Line]:
+    if not healer.markers_total:
+        return [(gap(3), cell("none: nothing was done lately", "dim"))]
+    if healer.markers is None:
+        return [(gap(3), cell("reading …", "dim"))]
+    bucket = limits_of(healer).policy.bucket
+    return [
+        _marker(marker, now, bucket, width, utc_offset_s)
+        for marker in healer.markers[:_MARKERS_SHOWN]
+    ]
+
+
+def _marker(
+    marker: MarkerRecord | Corrupt, now: float, bucket: int, width: int, utc_offset_s: int
+) -> Line:
+    if isinstance(marker, Corrupt):
+        return (gap(3), fit(f"CORRUPT {marker.path}: {marker.why}", width - 4, "alarm"))
+    active = now - marker.at < bucket
+    name = marker.intent if marker.intent is not None else f"not named: {marker.key[:12]}…"
+    outcome = marker.outcome or "legacy"
+    return (
+        gap(3),
+        cell("●" if active else "○", "text" if active else "dim"),
+        gap(1),
+        fit(name, max(10, width - 44), "text" if active else "dim"),
+        gap(1),
+        fit(outcome, 11, "dim"),
+        gap(1),
+        fit(since(marker.at, now, utc_offset_s), 24, "dim"),
+    )
+
+

@@ -1,0 +1,81 @@
+"""The keys, always in sight: those that work here, and dimmed those that do not now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from healconsole.tui.widgets.cells import Cell, Line, cell, gap
+from healconsole.tui.widgets.cellview import CellView
+
+from textual import events
+
+
+class KeyHint(NamedTuple):
+    """One key: what to press, what it does, whether it would do it now."""
+
+    key: str
+    does: str
+    works: bool
+    action: str
+
+
+class KeyBar(CellView):
+    """One line of keys, or two where the terminal is narrow. A click is as good as the key."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._hints: tuple[KeyHint, ...] = ()
+
+    def show(self, hints: Iterable[KeyHint]) -> None:
+        """Show these keys."""
+        self._hints = tuple(hints)
+        self._flow()
+
+    def on_resize(self) -> None:
+        """Flow the keys over the new width."""
+        self._flow()
+
+    def on_click(self, event: events.Click) -> None:
+        """Do what the clicked key does."""
+        if not 0 <= event.y < len(self.lines):
+            return
+        x = 0
+        for piece in self.lines[event.y]:
+            x += piece.width
+            if event.x < x:
+                for hint in self._hints:
+                    if piece.text.strip() in {hint.key, hint.does}:
+                        self.call_later(self.screen.run_action, hint.action)
+                        return
+                return
+
+    def _flow(self) -> None:
+        lines = self._wrapped()
+        height = len(lines)
+        if self.styles.height is None or self.styles.height.value != height:
+            self.styles.height = height
+        self.show_lines(lines)
+
+    def _wrapped(self) -> list[Line]:
+        width = self.size.width or 80
+        pairs = [_pair(hint) for hint in self._hints]
+        lines: list[Line] = []
+        current: list[Cell] = [gap(1)]
+        used = 1
+        for pair in pairs:
+            room = sum(piece.width for piece in pair)
+            if used + room > width and len(current) > 1:
+                lines.append(tuple(current))
+                current, used = [gap(1)], 1
+            current += [*pair, gap(2)]
+            used += room + 2
+        lines.append(tuple(current))
+        return lines
+
+
+def _pair(hint: KeyHint) -> list[Cell]:
+    tones = ("info", "text") if hint.works else ("dim", "dim")
+    return [cell(hint.key, tones[0]), gap(1), cell(hint.does, tones[1])]
+
+

@@ -1,0 +1,342 @@
+"""Recorded snapshots: what the screens are tested and pictured with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from healconsole.core.auditline import AuditEvent, AuditLine, AuditTail, UnparsableLine
+from healconsole.core.records import (
+    MICRO,
+    BreakerRecord,
+    BucketRecord,
+    Corrupt,
+    CycleRecord,
+    MarkerRecord,
+    OverrideRecord,
+    Policy,
+    VerdictRecord,
+)
+from healconsole.core.snapshot import (
+    CatalogEntry,
+    HealerState,
+    Heartbeat,
+    Lock,
+    ScopedBreaker,
+    ScopedBucket,
+    Snapshot,
+    SourceHealth,
+)
+from healconsole.core.words import Circuit, Library, SourceState
+
+NOW = 1_795_444_327.0
+"""2026-11-23 14:32:07 UTC."""
+
+POLICY = Policy()
+
+
+def event(ago: float, healer: str, outcome: str, intent: str, **more: object) -> AuditEvent:
+    """An event ``ago`` seconds before `NOW`."""
+    ts = NOW - ago
+    return AuditEvent(
+        offset=int((2_000_000 - ago) * 10),
+        length=200,
+        ts=ts,
+        ts_text=f"{ts}",
+        host="web-07",
+        healer=healer,
+        outcome=outcome,
+        intent=intent,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def cycle(  # noqa: PLR0913 - a cycle has that many fields
+    ago: float,
+    intent: str = "",
+    *,
+    fact: str = "",
+    outcome: str = "",
+    verdict: VerdictRecord | None = None,
+    interval: float = 60.0,
+    library: Library = Library.HEAL_SH,
+    mode: str = "live",
+) -> CycleRecord:
+    """A cycle ``ago`` seconds before `NOW`."""
+    return CycleRecord(
+        at=NOW - ago,
+        seq=412,
+        trigger="timer",
+        fact=fact,
+        intent=intent,
+        verdict=verdict,
+        outcome=outcome,
+        duration_ms=40,
+        next_due=NOW - ago + interval,
+        interval=interval,
+        pid=4711,
+        library=library,
+        version="0.1.0",
+        policy=POLICY,
+        mode=mode,
+    )
+
+
+def beat(ago: float, source: str = "cycle.json") -> Heartbeat:
+    """A heartbeat ``ago`` seconds before `NOW`."""
+    return Heartbeat(NOW - ago, source)
+
+
+def markers(*ages: float, intent: str = "restart_worker pid={}") -> tuple[MarkerRecord, ...]:
+    """Markers of those ages."""
+    return tuple(
+        MarkerRecord(
+            key=f"{index:02x}" * 32,
+            at=int(NOW - ago),
+            intent=intent.format(12345 + 48 * index),
+            scope=intent.split(" ", 1)[0],
+            pid=4711,
+            outcome="success",
+        )
+        for index, ago in enumerate(ages)
+    )
+
+
+def bucket(scope: str, tokens: float, ago: float = 0) -> ScopedBucket:
+    """A bucket that held ``tokens`` so long ago."""
+    record = BucketRecord(int(NOW - ago), int(tokens * MICRO), POLICY.rate_micro, POLICY.burst)
+    return ScopedBucket(scope, record, f"rate/{scope}")
+
+
+def breaker(
+    scope: str, state: Circuit, failures: int = 0, ago: float = 0, until: int = 0
+) -> ScopedBreaker:
+    """A breaker in a state of ours."""
+    record = BreakerRecord(failures, int(NOW - ago) if failures else 0, 3, 600, state, until)
+    return ScopedBreaker(scope, record, f"cb/{scope}")
+
+
+def _worker_queue(*, opened: bool) -> HealerState:
+    name = "worker-queue-healer"
+    last = (
+        event(118, name, "verify-failed", "restart_worker pid=12440", fact="queue_depth=13777")
+        if opened
+        else event(1500, name, "success", "restart_worker pid=12012", fact="queue_depth=10411")
+    )
+    kept = markers(131, 400, 900, 1500) if opened else markers(1500)
+    return HealerState(
+        name=name,
+        path=f"/var/lib/heal/{name}",
+        library=Library.HEAL_SH,
+        cycle=cycle(
+            12,
+            "restart_worker pid=12440" if opened else "",
+            fact=f"queue_depth={'13777' if opened else '211'},workers_alive=8",
+        ),
+        heartbeat=beat(12),
+        breakers=(
+            breaker("restart_worker", Circuit.OPEN, 3, 148, int(NOW + 452))
+            if opened
+            else breaker("restart_worker", Circuit.CLOSED),
+        ),
+        buckets=(bucket("restart_worker", 2.0 if opened else 3.0),),
+        markers_total=14 if opened else 1,
+        marker_keys=frozenset(marker.key for marker in kept),
+        markers=kept,
+        daemon_pid=4711,
+        catalog=CatalogEntry(
+            name,
+            f"/etc/heal/healers.d/{name}.toml",
+            command=("/usr/local/sbin/worker-queue-healer", "--once"),
+            description="restarts stuck queue workers",
+            owner="team-queues",
+            runbook="https://runbooks.example/worker-queue",
+            interval=60,
+        ),
+        last=last,
+        intents=("restart_worker pid=12440", "restart_worker pid=12391"),
+    )
+
+
+def _broker(*, stale: bool) -> HealerState:
+    name = "broker-restarter"
+    ago = 371 if stale else 21
+    return HealerState(
+        name=name,
+        path=f"/var/lib/heal/{name}",
+        library=Library.HEAL_SH,
+        cycle=cycle(ago, "", fact="broker_up=1"),
+        heartbeat=beat(ago),
+        breakers=(breaker("restart_broker", Circuit.CLOSED),),
+        buckets=(bucket("restart_broker", 1.2 if stale else 3.0),),
+        markers_total=2,
+        marker_keys=frozenset({"aa" * 32, "bb" * 32}),
+        markers=markers(5000, 9000, intent="restart_broker node={}"),
+        last=event(371, name, "success", "restart_broker node=b2"),
+    )
+
+
+def _reaper(*, dry: bool) -> HealerState:
+    name = "disk-reaper"
+    return HealerState(
+        name=name,
+        path=f"/var/lib/heal/{name}",
+        library=Library.PYTHON,
+        cycle=cycle(
+            8,
+            "remove_cores older=7d" if dry else "",
+            fact="cores_mb=412,quota_mb=300" if dry else "cores_mb=12,quota_mb=300",
+            library=Library.PYTHON,
+            mode="dry-run" if dry else "live",
+        ),
+        heartbeat=beat(8),
+        dry_run=OverrideRecord(True, int(NOW - 86_400), 0, "ana") if dry else None,
+        buckets=(bucket("remove_cores", 3.0),),
+        markers_total=3,
+        marker_keys=frozenset({"cc" * 32, "dd" * 32, "ee" * 32}),
+        markers=markers(4000, 8000, 12_000, intent="remove_cores older={}d"),
+        last=event(2460, name, "dry-run" if dry else "success", "remove_cores older=7d"),
+    )
+
+
+def _mailq() -> HealerState:
+    name = "legacy-mailq"
+    intent = "flush_queue relay=mx1 domain=example.org"
+    return HealerState(
+        name=name,
+        path=f"/var/lib/heal/{name}",
+        library=Library.LEGACY,
+        breakers=(ScopedBreaker(intent, BreakerRecord(0, 0), f"cb-{intent}"),),
+        buckets=(
+            ScopedBucket(intent, BucketRecord(int(NOW - 10_000), 2_000_000), f"rate-{intent}"),
+        ),
+        markers_total=9,
+        marker_keys=frozenset({"ff" * 32}),
+        markers=(MarkerRecord("ff" * 32, int(NOW - 10_800)),),
+        last=event(10_800, name, "success", intent),
+        intents=(intent,),
+    )
+
+
+def _events(*, opened: bool) -> tuple[AuditLine, ...]:
+    worker = "worker-queue-healer"
+    quiet = (
+        event(10_800, "legacy-mailq", "success", "flush_queue relay=mx1 domain=example.org"),
+        event(2460, "disk-reaper", "success", "remove_cores older=7d", fact="cores_mb=377"),
+        event(1500, worker, "started", "restart_worker pid=12012", fact="queue_depth=10411"),
+        event(1489, worker, "success", "restart_worker pid=12012", fact="queue_depth=10411"),
+        event(371, "broker-restarter", "success", "restart_broker node=b2", fact="broker_up=0"),
+    )
+    if not opened:
+        return quiet
+    failed = "queue did not drain within 5 s"
+    return (
+        *quiet,
+        event(366, worker, "verify-failed", "restart_worker pid=12345", reason=failed,
+              fact="queue_depth=12450,workers_alive=8"),
+        event(246, worker, "verify-failed", "restart_worker pid=12391", reason=failed,
+              fact="queue_depth=13022,workers_alive=8"),
+        event(118, worker, "verify-failed", "restart_worker pid=12440", reason=failed,
+              fact="queue_depth=13777,workers_alive=8"),
+        event(57, worker, "denied", "restart_worker pid=12440", guard="circuit",
+              reason="3 of 3 failed, open for 509 s more", count=2),
+        event(15, "disk-reaper", "dry-run", "remove_cores older=7d", fact="cores_mb=412"),
+    )  # fmt: skip
+
+
+def _site(healers: tuple[HealerState, ...], lines: tuple[AuditLine, ...]) -> Snapshot:
+    return Snapshot(
+        host="web-07",
+        taken_at=NOW,
+        healers=tuple(sorted(healers, key=lambda healer: healer.name)),
+        audit=AuditTail("/var/log/heal/audit.jsonl", 0, 20_000_000, lines),
+        audit_health=SourceHealth(SourceState.LIVE, "/var/log/heal/audit.jsonl", 4.0, NOW),
+        state_health=SourceHealth(SourceState.LIVE, "/var/lib/heal", 1.0, NOW),
+        redis_health=SourceHealth(SourceState.LIVE, "", 2.0, NOW),
+        locks=(
+            Lock("broker-restart", "web-19/broker-restarter/4211/8d1f6f0e", NOW + 41, 118),
+            Lock("mailq", "9f1b0c52-6d1e-4e3c-9a50-0d5a4b6f2f11", NOW + 7),
+        ),
+    )
+
+
+def healthy() -> Snapshot:
+    """Four healers, all well."""
+    return _site(
+        (_worker_queue(opened=False), _broker(stale=False), _reaper(dry=False), _mailq()),
+        _events(opened=False),
+    )
+
+
+def one_open() -> Snapshot:
+    """The circuit of one healer is open, another healer's loop is dead, a third rehearses."""
+    return _site(
+        (_worker_queue(opened=True), _broker(stale=True), _reaper(dry=True), _mailq()),
+        _events(opened=True),
+    )
+
+
+def stale() -> Snapshot:
+    """One healer has no heartbeat for six minutes."""
+    return _site(
+        (_worker_queue(opened=False), _broker(stale=True), _reaper(dry=False), _mailq()),
+        _events(opened=False),
+    )
+
+
+def dry_run() -> Snapshot:
+    """One healer rehearses under an operator's word."""
+    return _site(
+        (_worker_queue(opened=False), _broker(stale=False), _reaper(dry=True), _mailq()),
+        _events(opened=False),
+    )
+
+
+def corrupt_file() -> Snapshot:
+    """A breaker and a line of the log cannot be read; both hold bytes that attack terminals."""
+    sick = replace(
+        _worker_queue(opened=False),
+        breakers=(
+            ScopedBreaker(
+                "restart_worker",
+                Corrupt("cb/restart_worker", "not the form of a breaker", b"a[$(reboot)] 1\x1b[2J"),
+                "cb/restart_worker",
+            ),
+        ),
+    )
+    bad = UnparsableLine(19_999_000, 40, b"{\x1b]0;owned\x07 [@click=app.quit]\xe2\x80\xae", "no JSON")
+    site = _site(
+        (sick, _broker(stale=False), _reaper(dry=False), _mailq()), (*_events(opened=False), bad)
+    )
+    return replace(site, audit=replace(site.audit, unparsable=1))
+
+
+def redis_unknown() -> Snapshot:
+    """Redis does not answer."""
+    return replace(
+        healthy(),
+        locks=(),
+        redis_health=SourceHealth(
+            SourceState.UNKNOWN, "127.0.0.1:6379 refused the connection", None, NOW - 134
+        ),
+    )
+
+
+def empty() -> Snapshot:
+    """Nothing is there yet."""
+    return Snapshot(
+        host="web-07",
+        taken_at=NOW,
+        audit=AuditTail("/var/log/heal/audit.jsonl"),
+        audit_health=SourceHealth(SourceState.MISSING, "/var/log/heal/audit.jsonl is not there"),
+        state_health=SourceHealth(SourceState.MISSING, "/var/lib/heal is not there"),
+        redis_health=SourceHealth(SourceState.OFF),
+    )
+
+
+def many(number: int = 60) -> Snapshot:
+    """As many healers as one wants; every seventh has its circuit open."""
+    base = (_worker_queue(opened=False), _worker_queue(opened=True))
+    return _site(
+        tuple(replace(base[index % 7 == 3], name=f"healer-{index:03d}") for index in range(number)),
+        _events(opened=True),
+    )
