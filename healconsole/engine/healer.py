@@ -25,16 +25,14 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from healconsole.core.records import DEFAULT_POLICY, Policy
 from healconsole.core.verdict import Intent
 from healconsole.engine.fact import ERROR, Fact
+from healconsole.engine.execute import Action
 from healconsole.engine.process import Ended, describe, run_command, time_limit
 
 FactLike = Fact | Mapping[str, object] | str
-Action = Callable[[], object] | Sequence[str]
-"""What is run: a function (sync or async), or an argv."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +153,3 @@ class Healer:
             os.environ if environ is None else environ,
             clock,
         )
-
-
-def succeeded(value: Any) -> bool:  # noqa: ANN401 - what a user's act returned
-    """Whether an act that returned ``value`` says that it succeeded.
-
-    >>> succeeded(None), succeeded(False), succeeded(0)
-    (True, False, True)
-    """
-    return value is not False

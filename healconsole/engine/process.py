@@ -59,6 +59,21 @@ class Ended:
         return not self.ended and not self.error and self.exit_code == 0
 
 
+    @property
+    def why(self) -> str:
+        """Why it is not ok; empty if it is."""
+        return self.ended or self.error
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """An argv with the environment it is run in (None: ours), and where its output goes."""
+
+    argv: tuple[str, ...]
+    environ: Mapping[str, str] | None = None
+    pass_output: bool = False
+
+
 def run_command(
     argv: Sequence[str],
     timeout: float,

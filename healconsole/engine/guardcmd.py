@@ -1,0 +1,92 @@
+"""``healconsole guard … -- CMD``: any command, such as a cron job, behind the guardrails."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from healconsole.core.records import Policy
+from healconsole.core.words import Outcome
+from healconsole.engine.declared import common_environment
+from healconsole.engine.guard import Guard, GuardedResult
+from healconsole.engine.loop import prepare
+from healconsole.engine.process import Command
+from healconsole.engine.settings import SettingError, rate_from, settings_from
+from healconsole.engine.signals import Signals
+from healconsole.stores.files import Missing, Unreadable
+
+DONE, REFUSED, USAGE, TIMED_OUT = 0, 1, 2, 124
+
+_LIMITS = {
+    "burst": "burst",
+    "max_failures": "max_failures",
+    "cooldown": "cooldown",
+    "bucket": "bucket",
+    "settle": "settle",
+    "timeout": "action_timeout",
+}
+
+
+def main(options: argparse.Namespace, clock: Callable[[], float] = time.time) -> int:
+    """Run ``options.guarded_command`` as the action of ``options.intent``.
+
+    ``options`` holds ``healer``, ``intent``, ``check`` (a line for ``sh``, or None), ``rate``
+    (text), ``burst``, ``max_failures``, ``cooldown``, ``bucket``, ``settle``, ``timeout`` (each
+    None if not given) and ``dry_run``. Returns the command's own exit code; 0 for a dry-run;
+    1 if a guardrail denied or the check failed; 2 for bad limits; 124 if it timed out.
+    A TERM, HUP or INT ends the command, and the outcome is recorded.
+    """
+    environ = common_environment(options)
+    try:
+        settings = settings_from(options.healer, environ, Policy(), 0)
+        settings = replace(settings, policy=_policy(options, settings.policy))
+    except (SettingError, ValueError) as error:
+        return _say(options, str(error), USAGE)
+    try:
+        prepare(settings.state_dir)
+        guard = Guard.from_settings(settings, clock, rehearse=options.dry_run)
+    except (OSError, Missing, Unreadable) as error:
+        return _say(options, f"{settings.state_dir} cannot be used: {error}", REFUSED)
+    check = Command(("sh", "-c", options.check), environ) if options.check else None
+    with guard, Signals() as signals:
+        result = guard.run(
+            options.intent,
+            Command(tuple(options.guarded_command), environ, pass_output=True),
+            check,
+            reason=" ".join(options.guarded_command)[:500],
+            trigger=settings.trigger or "guard",
+            tick=lambda: f"ended by {signals.stop.name}" if signals.stop is not None else "",
+            tick_every=0.1,
+        )
+    return _leave(options, result)
+
+
+def _policy(options: argparse.Namespace, policy: Policy) -> Policy:
+    found: dict[str, Any] = {
+        field: getattr(options, name)
+        for name, field in _LIMITS.items()
+        if getattr(options, name) is not None
+    }
+    if options.rate is not None:
+        found["rate_micro"] = rate_from(options.rate, "--rate")
+    return replace(policy, **found)
+
+
+def _leave(options: argparse.Namespace, result: GuardedResult) -> int:
+    if result.outcome == Outcome.SUCCESS:
+        return DONE
+    _say(options, result.sentence, DONE)
+    if result.outcome == Outcome.DRY_RUN:
+        return DONE
+    if result.outcome == Outcome.TIMED_OUT:
+        return TIMED_OUT
+    return result.exit_code or REFUSED
+
+
+def _say(options: argparse.Namespace, text: str, code: int) -> int:
+    print(f"{options.healer}: {text}", file=sys.stderr, flush=True)
+    return code

@@ -1,0 +1,182 @@
+"""The loop: detect, decide, guard, act, again and again, and nothing that one cycle does ends it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from healconsole import __version__
+from healconsole.core.records import CycleRecord, VerdictRecord
+from healconsole.core.verdict import Verdict
+from healconsole.core.words import Library
+from healconsole.engine.guard import Guard, GuardedResult
+from healconsole.engine.healer import Healer
+from healconsole.engine.heartbeat import read_cycle, write_cycle, write_metric
+from healconsole.engine.notify import Notify
+from healconsole.engine.process import describe
+from healconsole.engine.settings import Settings
+from healconsole.engine.signals import Signals
+from healconsole.engine.singleton import Singleton
+from healconsole.stores.files import Missing, Unreadable
+
+Log = Callable[[str], None]
+
+
+def verdict_record(verdict: Verdict) -> VerdictRecord:
+    """A verdict as ``cycle.json`` and ``--plan`` have it."""
+    guard = "" if verdict.guard is None else str(verdict.guard)
+    return VerdictRecord(verdict.allow, guard, verdict.reason, verdict.earliest)
+
+
+class Loop:
+    """Runs the cycles of one healer; ``log`` takes a line for people."""
+
+    def __init__(
+        self,
+        healer: Healer,
+        guard: Guard,
+        settings: Settings,
+        clock: Callable[[], float],
+        log: Log,
+        notify: Notify,
+    ) -> None:
+        self.healer = healer
+        self.guard = guard
+        self.settings = settings
+        self._clock = clock
+        self._log = log
+        self._notify = notify
+        self._last = read_cycle(settings.state_dir)
+
+    def run(self, signals: Signals) -> None:
+        """Run a cycle at each interval, or when woken, until a signal asks to stop.
+
+        Raises:
+            AlreadyRunning: another instance of this healer lives.
+            OSError: the lock cannot be taken.
+        """
+        with Singleton(self.healer.name, self.settings.state_dir):
+            self._notify.ready()
+            trigger = "timer"
+            while signals.stop is None:
+                began = time.monotonic()
+                self.cycle(trigger, signals, interval=self.settings.interval)
+                trigger = self._wait(began + self.settings.interval, signals)
+            self._notify.stopping()
+            self._log(f"stopped by {signals.stop.name}")
+
+    def once(self, trigger: str, signals: Signals) -> CycleRecord | None:
+        """Run one cycle, under the same lock as a daemon.
+
+        Raises:
+            AlreadyRunning: another instance of this healer lives.
+            OSError: the lock cannot be taken.
+        """
+        with Singleton(self.healer.name, self.settings.state_dir):
+            return self.cycle(trigger, signals, interval=0)
+
+    def _wait(self, due: float, signals: Signals) -> str:
+        while signals.stop is None:
+            if signals.taken_wake():
+                return "operator"
+            left = due - time.monotonic()
+            if left <= 0:
+                return "timer"
+            self._notify.alive()
+            signals.wait(min(left, self._notify.every or left))
+        return "timer"
+
+    def cycle(self, trigger: str, signals: Signals, *, interval: float) -> CycleRecord | None:
+        """One pass of detect, decide and act; its record, or None if it could not be told.
+
+        Whatever goes wrong in it is logged and left behind: the next one comes at its time.
+        """
+        began_at, began = self._clock(), time.monotonic()
+        self._notify.alive()
+        try:
+            self.guard.recover(trigger)
+            decision = self.healer.consider(self.healer.measure())
+            fact = str(decision.fact)
+            if decision.problem:
+                self._log(f"decide failed: {decision.problem}")
+            result = None
+            if decision.intent and signals.stop is None:
+                result = self.guard.run_decision(
+                    decision,
+                    self.healer.action,
+                    self.healer.check,
+                    trigger=trigger,
+                    tick=self._tick,
+                    again=self._said_before(decision.intent),
+                )
+                self._log(f"{decision.intent}: {result.sentence}")
+            elif not decision.intent:
+                self.guard.nothing_to_do()
+            record = self._record(trigger, began_at, began, fact, decision.intent, result, interval)
+        except Exception as error:  # noqa: BLE001 - a loop that dies heals nothing
+            self._log(f"the cycle failed: {describe(error)}")
+            return None
+        self._write(record)
+        return record
+
+    def _tick(self) -> str:
+        self._notify.alive()
+        return ""
+
+    def _said_before(self, intent: str) -> str:
+        """The guardrail by which the last cycle, of whatever process, was denied this intent."""
+        last = self._last
+        if last is None or last.verdict is None or last.verdict.allow:
+            return ""
+        same = last.intent.partition(" ")[0] == intent.partition(" ")[0]
+        return last.verdict.guard if same else ""
+
+    def _record(
+        self,
+        trigger: str,
+        began_at: float,
+        began: float,
+        fact: str,
+        intent: str,
+        result: GuardedResult | None,
+        interval: float,
+    ) -> CycleRecord:
+        spent = time.monotonic() - began
+        return CycleRecord(
+            at=round(self._clock(), 3),
+            seq=self._last.seq + 1 if self._last is not None else 1,
+            trigger=trigger,
+            fact=fact[:16_384],
+            intent=intent,
+            verdict=verdict_record(result.verdict) if result is not None else None,
+            outcome=result.outcome if result is not None else "",
+            duration_ms=int(spent * 1000),
+            next_due=round(max(began_at + interval, self._clock()), 3) if interval else 0,
+            interval=interval,
+            pid=os.getpid(),
+            library=Library.PYTHON,
+            version=__version__,
+            policy=self.guard.policy,
+            mode="dry-run" if self.guard.is_dry() else "live",
+        )
+
+    def _write(self, record: CycleRecord) -> None:
+        """Put the record in place: it is the heartbeat."""
+        self._last = record
+        try:
+            write_cycle(self.settings.state_dir, record)
+            if self.settings.textfile_dir is not None:
+                write_metric(self.settings.textfile_dir, self.healer.name, record.at)
+        except (OSError, Missing, Unreadable) as error:
+            self._log(f"the heartbeat cannot be written: {describe(error)}")
+
+
+def prepare(state_dir: Path) -> None:
+    """Make the state directory if it is not there, for its owner to write and all to read.
+
+    Raises:
+        OSError: it cannot be made, or is something else.
+    """
+    state_dir.mkdir(mode=0o755, parents=True, exist_ok=True)
