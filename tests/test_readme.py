@@ -25,13 +25,13 @@ CODES = {f"healconsole run {HEALER} --reason 'try the repaired queue'": 0}
 
 def blocks(language: str) -> list[str]:
     """Fenced blocks of one language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.S | re.M)
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
 
 
 def commands() -> list[str]:
     """The commands of the operator's guide, in order, without their comments."""
     guide = README.partition("# The operator's guide")[2]
-    lines = re.findall(r"^```sh\n(.*?)^```$", guide, re.S | re.M)
+    lines = re.findall(r"^```sh\n(.*?)^```$", guide, re.DOTALL | re.MULTILINE)
     return [
         re.sub(r"\s+#.*$", "", line)
         for block in lines
