@@ -46,8 +46,11 @@ class StateDir:
     Safe to use from several threads.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, pinned: bool = False) -> None:
         """Open the directory ``path``.
+
+        With ``pinned`` it stays that very directory, whatever the name leads to later: for
+        whoever holds a lock in it.
 
         Raises:
             Missing, Unreadable: it is not there, or cannot be opened.
@@ -55,6 +58,7 @@ class StateDir:
         self.path = os.fspath(path)
         self.fd = open_dir(self.path)
         """Descriptor of the directory; another one after ``reopen``."""
+        self._pinned = pinned
         self._lock = threading.RLock()
         self._dirs: dict[str, int] = {}
         self._absent: set[str] = set()
@@ -144,10 +148,11 @@ class StateDir:
             return
         # Removed, renamed, or something in it was: the name may lead elsewhere by now. If it
         # leads nowhere, what is still open says what was true last, and the commit refuses.
-        with suppress(Missing, Unreadable):
-            self.reopen()
-            info = os.fstat(self.fd)
-            stamp = (info.st_mtime_ns, info.st_ctime_ns)
+        if not self._pinned:
+            with suppress(Missing, Unreadable):
+                self.reopen()
+                info = os.fstat(self.fd)
+                stamp = (info.st_mtime_ns, info.st_ctime_ns)
         self._forget()
         self._stamp = stamp
 

@@ -52,7 +52,7 @@ class Draft:
         self._name = f"{os.getpid()}.{next(_serial)}"
         self._scratch = ensure_dir(root, SCRATCH)
         try:
-            self._fd = _create(self._scratch, self._name)
+            self._fd = _create_draft(self._scratch, self._name)
         except OSError:
             os.close(self._scratch)
             raise
@@ -152,6 +152,22 @@ def ensure_dir(dir_fd: int, relpath: str) -> int:
         )
     finally:
         os.close(parent)
+
+
+def create_new(dir_fd: int, name: str) -> int:
+    """A descriptor to write the new file ``name``, which belongs to its directory's owner.
+
+    Raises:
+        FileExistsError: something has that name.
+        OSError: it cannot be made.
+    """
+    fd = os.open(name, _CREATE, _NEW_FILE, dir_fd=dir_fd)
+    try:
+        _give_to_owner_of(dir_fd, fd)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
 
 
 @contextmanager
@@ -297,7 +313,7 @@ def sweep_scratch(dir_fd: int, older_than: float) -> None:
         os.close(scratch)
 
 
-def _create(dir_fd: int, name: str) -> int:
+def _create_draft(dir_fd: int, name: str) -> int:
     try:
         return os.open(name, _CREATE, _NEW_FILE, dir_fd=dir_fd)
     except FileExistsError:
