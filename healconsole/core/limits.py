@@ -12,6 +12,7 @@ from healconsole.core.records import (
     Policy,
 )
 from healconsole.core.snapshot import HealerState
+from healconsole.core.words import Library
 
 RATE_LIMITS = frozenset({"rate_micro", "burst"})
 BREAKER_LIMITS = frozenset({"max_failures", "cooldown"})
@@ -46,7 +47,9 @@ def limits_of(
     """Return the limits of `healer`, for one scope or, with None, for it as a whole.
 
     Asked in this order: the healer's own last cycle, the fields that its files carry, its
-    catalog entry, `defaults`. Only what comes from the last is assumed.
+    catalog entry, `defaults`. Only what comes from the last is assumed. What a legacy
+    healer's file carries beyond its two fields was written by an operator's act, on limits
+    that were assumed then: it declares nothing.
     """
     catalog = _declared(healer)
     if isinstance(healer.cycle, CycleRecord):
@@ -64,6 +67,8 @@ def limits_of(
             )
         )
     policy, assumed = (defaults, ALL_LIMITS) if catalog is None else (catalog, frozenset[str]())
+    if healer.library is Library.LEGACY:
+        return Limits(policy, assumed)
     bucket = _first_bucket(healer, scope)
     if bucket and bucket.rate_micro is not None and bucket.burst is not None:
         policy = replace(policy, rate_micro=bucket.rate_micro, burst=bucket.burst)

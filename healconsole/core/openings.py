@@ -1,0 +1,91 @@
+"""What opened a circuit: the failures that led to it, and what their facts show."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from healconsole.core.auditline import AuditEvent, AuditLine
+from healconsole.core.words import FAILURES, Outcome
+
+_NUMBER = re.compile(r"[+-]?[0-9]{1,18}(?:\.[0-9]{1,18})?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningFailures:
+    """The failures since the last success, oldest first, and a sentence on their facts."""
+
+    events: tuple[AuditEvent, ...]
+    trend: str
+    """Empty if the facts do not tell."""
+
+
+def opening_failures(
+    lines: Sequence[AuditLine], scope: str | None, healer: str, n: int = 5
+) -> OpeningFailures:
+    """Return the last failures of a healer's scope (None: of any), at most `n`.
+
+    Args:
+        lines: the audit log's newest lines, oldest first.
+        scope: the breaker's; a legacy event has none and counts by its intent or VERB.
+        healer: its name.
+        n: how many to return.
+    """
+    found: list[AuditEvent] = []
+    for line in reversed(lines):
+        if not isinstance(line, AuditEvent) or line.healer != healer:
+            continue
+        if scope is not None and scope not in _scopes(line):
+            continue
+        if line.outcome == Outcome.SUCCESS or len(found) == n:
+            break
+        if line.outcome in FAILURES:
+            found.append(line)
+    found.reverse()
+    return OpeningFailures(tuple(found), trend(event.fact for event in found))
+
+
+def trend(facts: Iterable[str]) -> str:
+    """Return what a series of facts shows, judged by the first key that says anything.
+
+    >>> trend(["depth=12450,alive=8", "depth=13022,alive=8", "depth=13777,alive=8"])
+    'depth grew each time: the fix does not reach the cause'
+    >>> trend(["depth=ERROR", "depth=ERROR"])
+    'depth could not be measured: the healer acts without seeing'
+    """
+    read = [_pairs(fact) for fact in facts]
+    if len(read) < 2:
+        return ""
+    said = [_trend_of(key, [fact.get(key, "") for fact in read]) for key in read[0]]
+    moved = [sentence for moving, sentence in said if moving]
+    still = [sentence for moving, sentence in said if sentence and not moving]
+    return next(iter([*moved, *still]), "")
+
+
+def _scopes(event: AuditEvent) -> set[str]:
+    if event.scope:
+        return {event.scope}
+    return {event.intent, event.intent.partition(" ")[0]}
+
+
+def _pairs(fact: str) -> dict[str, str]:
+    pairs = (part.partition("=") for part in fact.split(","))
+    return {key.strip(): value.strip() for key, mark, value in pairs if mark and key.strip()}
+
+
+def _trend_of(key: str, values: Sequence[str]) -> tuple[bool, str]:
+    """Whether the values of `key` moved or went missing, and a sentence on them."""
+    if all(value == "ERROR" for value in values):
+        return True, f"{key} could not be measured: the healer acts without seeing"
+    if not all(_NUMBER.fullmatch(value) for value in values):
+        return False, ""
+    numbers = [float(value) for value in values]
+    if all(a < b for a, b in pairwise(numbers)):
+        return True, f"{key} grew each time: the fix does not reach the cause"
+    if all(a > b for a, b in pairwise(numbers)):
+        return True, f"{key} fell each time: the fix helps, but not enough"
+    if len(set(numbers)) == 1:
+        return False, f"{key} stayed at {values[0]}: the fix changes nothing"
+    return False, ""
