@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -65,10 +66,18 @@ class RedisServer:
     Args:
         directory: where its files go, made with mode 0700; a temporary one by default.
         binary: which server to run; see `find_binary`.
+        settings: more lines for its configuration.
     """
 
-    def __init__(self, directory: Path | None = None, *, binary: Path | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path | None = None,
+        *,
+        binary: Path | None = None,
+        settings: Sequence[str] = (),
+    ) -> None:
         self._binary = binary or find_binary()
+        self._more_settings = settings
         self._own_directory = directory is None
         self.directory = directory or Path(tempfile.mkdtemp(prefix="healconsole-redis-"))
         self.directory.mkdir(mode=0o700, exist_ok=True)
@@ -191,6 +200,7 @@ class RedisServer:
                 "appendonly no",
                 f'dir "{self.directory}"',
                 f'logfile "{log}"',
+                *self._more_settings,
                 "",
             )
         )

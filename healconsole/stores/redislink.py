@@ -1,0 +1,280 @@
+"""Locks of the fleet in Redis: held, free, or unknown, which is never taken for free.
+
+Plain commands and one Lua script for each step that must be atomic. redis-py's own Lock and its
+default retries are not used: a lost reply would make them answer "not acquired" while the key
+stays set, or act twice.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+from healconsole.core.halt import HaltRecord, halted, parse_halt
+from healconsole.core.records import Corrupt
+from healconsole.core.snapshot import Lock
+from healconsole.core.verdict import FleetState
+from healconsole.stores.redisclient import RedisUnknown, plain_client, unknown
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+__all__ = ["RedisLink", "RedisUnknown", "plain_client"]
+
+LOCK: Final = "heal:lock:"
+FENCE: Final = "heal:fence:"
+TOKENS: Final = "heal:tokens:"
+HALT: Final = "heal:halt"
+
+T = TypeVar("T")
+
+_SCAN_COUNT: Final = 1_000
+_LOCKS_MAX: Final = 10_000
+"""More locks than this are not a fleet, but somebody's mistake."""
+
+
+class RedisLink:
+    """The fleet's state in one Redis. No call waits longer than ``timeout`` for an answer.
+
+    Safe to use from several threads. Connects at the first call, which imports redis-py.
+
+    Args:
+        url: the address; its password never appears in a message.
+        timeout: seconds to wait for a connection, and for each answer.
+    """
+
+    def __init__(self, url: str, timeout: float = 2.0) -> None:
+        self._url = url
+        self._timeout = timeout
+        self._client: Redis | None = None
+
+    def __repr__(self) -> str:
+        return f"RedisLink({self.where!r})"
+
+    @property
+    def where(self) -> str:
+        """The address without user and password."""
+        try:
+            parts = urlsplit(self._url)
+            place = f"{parts.hostname or 'localhost'}:{parts.port or 6379}"
+        except ValueError:
+            return "an unreadable address"
+        return parts.path if parts.scheme == "unix" else place
+
+    def scan_locks(self, now: float) -> tuple[Lock, ...]:
+        """Return all locks, ordered by key. Walks with SCAN, which blocks nobody.
+
+        Args:
+            now: epoch seconds on this host's clock; what is left of each lock is added to it.
+
+        Raises:
+            RedisUnknown: no complete answer is to be had.
+        """
+        return self._guarded(lambda client: self._scan(client, now))
+
+    def halt(self) -> HaltRecord | Corrupt | None:
+        """Return the fleet-wide stop as it is written, None if there is none.
+
+        Raises:
+            RedisUnknown: nothing is known.
+        """
+        value: Any = self._guarded(lambda client: client.get(HALT))
+        return None if value is None else parse_halt(_text(value))
+
+    def halted(self, now: float) -> str:
+        """Return why the fleet is halted at ``now``; empty if it is not.
+
+        Raises:
+            RedisUnknown: nothing is known.
+        """
+        return halted(self.halt(), now)
+
+    def fleet_state(self, now: float, lock: str | None = None) -> FleetState:
+        """Return what a verdict needs to know of the fleet. Never raises: unknown is a state.
+
+        Args:
+            now: epoch seconds.
+            lock: key of the lock that the policy asks for.
+        """
+        keys = (_raw(LOCK + lock),) if lock else ()
+
+        def ask(client: Redis) -> list[Any]:
+            with client.pipeline(transaction=True) as pipe:
+                pipe.get(HALT)
+                for key in keys:
+                    pipe.get(key)
+                    pipe.pttl(key)
+                return pipe.execute()
+
+        try:
+            halt, *held = self._guarded(ask)
+        except RedisUnknown as error:
+            return FleetState(unknown=error.why)
+        holder, left = held or (None, -2)
+        return FleetState(
+            halted=halted(parse_halt(_text(halt)) if halt is not None else None, now),
+            lock_holder=_text(holder) if holder is not None else "",
+            lock_ttl=left / 1000 if left >= 0 else None,
+        )
+
+    def acquire(self, key: str, owner: str, ttl_ms: int) -> int | None:
+        """Take the lock ``key`` for ``owner``; return its fencing number, or None if it is held.
+
+        A call whose reply was lost is resolved by reading the key and comparing the token.
+        Asking again with the same ``owner`` prolongs.
+
+        Raises:
+            RedisUnknown: it may or may not be ours: do not act.
+        """
+        keys = (LOCK + key, FENCE + key)
+        try:
+            return self._run("acquire", keys, owner, ttl_ms)
+        except RedisUnknown as lost:
+            if not lost.unanswered:
+                raise
+            found: Any = self._guarded(lambda client: client.mget([_raw(key) for key in keys]))
+            holder, fence = found
+            if holder is None:
+                raise
+            return int(fence) if _text(holder) == owner else None
+
+    def renew(self, key: str, owner: str, ttl_ms: int) -> bool:
+        """Prolong the lock; return whether ``owner`` still holds it. Lost means lost.
+
+        Raises:
+            RedisUnknown: nothing is known; the lease goes on to run out.
+        """
+        return bool(self._run("renew", (LOCK + key,), owner, ttl_ms))
+
+    def release(self, key: str, owner: str) -> bool:
+        """Give the lock back; return whether ``owner`` held it until now.
+
+        Raises:
+            RedisUnknown: nothing is known; the lease goes on to run out.
+        """
+        return bool(self._run("release", (LOCK + key,), owner))
+
+    def break_lock(self, key: str, token: str) -> bool:
+        """Take the lock away from its holder, if that is still ``token`` (an operator's act).
+
+        Raises:
+            RedisUnknown: nothing is known.
+        """
+        return self.release(key, token)
+
+    def take_token(self, scope: str, rate_micro: int, burst: int) -> float | None:
+        """Take a token of the fleet bucket ``scope``.
+
+        Returns:
+            0 if one was taken, else the seconds until there is one, or None if never.
+
+        Raises:
+            RedisUnknown: nothing is known, or the bucket is corrupt.
+        """
+        left = self._run("take_token", (TOKENS + scope,), rate_micro, burst)
+        return None if left is None or left < 0 else float(left)
+
+    def close(self) -> None:
+        """Close all connections; a later call opens new ones."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+            client.connection_pool.disconnect()
+
+    def _run(self, script: str, keys: tuple[str, ...], *args: str | int) -> int | None:
+        raw_keys = [_raw(key) for key in keys]
+        raw_args = [_raw(arg) if isinstance(arg, str) else arg for arg in args]
+        reply: Any = self._guarded(
+            lambda client: client.eval(_lua(script), len(raw_keys), *raw_keys, *raw_args)
+        )
+        return None if reply is None else int(reply)
+
+    def _scan(self, client: Redis, now: float) -> tuple[Lock, ...]:
+        began = time.monotonic()
+        self._require_primary(client)
+        found: dict[str, Lock] = {}
+        cursor = 0
+        while True:
+            page: Any = client.scan(cursor, match=f"{LOCK}*", count=_SCAN_COUNT)
+            cursor, keys = page
+            for lock in _read_locks(client, keys, now, began):
+                found[lock.key] = lock
+            if cursor == 0:
+                return tuple(found[key] for key in sorted(found))
+            if len(found) > _LOCKS_MAX:
+                raise RedisUnknown(f"more than {_LOCKS_MAX} locks: something makes locks of data")
+            if time.monotonic() - began > self._timeout:
+                raise RedisUnknown(
+                    f"more keys than can be walked in {self._timeout:g} s: "
+                    "give the locks a database of their own (redis://host/1)"
+                )
+
+    def _require_primary(self, client: Redis) -> None:
+        """A replica may show a lock that is long given away."""
+        from redis.exceptions import NoPermissionError
+
+        try:
+            role: Any = client.role()
+        except NoPermissionError:
+            return
+        if role and _text(role[0]) != "master":
+            raise RedisUnknown(
+                f"{self.where} is a read-only replica, which may be behind: name the primary"
+            )
+
+    def _guarded(self, ask: Callable[[Redis], T]) -> T:
+        """Ask once; every way to fail becomes a sentence."""
+        try:
+            if self._client is None:
+                self._client = plain_client(self._url, self._timeout)
+        except ValueError as error:
+            # The parser's own message may hold the password.
+            raise RedisUnknown(
+                "the Redis address is none: write redis://[user:password@]host[:port][/db]"
+            ) from error
+        from redis.exceptions import RedisError
+
+        try:
+            return ask(self._client)
+        except (RedisError, OSError) as error:
+            raise unknown(error, self.where, self._timeout) from error
+
+
+def _read_locks(client: Redis, keys: list[bytes], now: float, began: float) -> Iterator[Lock]:
+    if not keys:
+        return
+    with client.pipeline(transaction=True) as pipe:
+        for key in keys:
+            pipe.get(key)
+            pipe.pttl(key)
+            pipe.get(FENCE.encode() + key.removeprefix(LOCK.encode()))
+        # An entry of another type under a lock's name is an error of its own, not of the batch.
+        replies = pipe.execute(raise_on_error=False)
+    at = now + (time.monotonic() - began)
+    for index, key in enumerate(keys):
+        owner, left, fence = replies[3 * index : 3 * index + 3]
+        if owner is None:
+            continue
+        yield Lock(
+            key=_text(key.removeprefix(LOCK.encode())),
+            owner=f"({owner})" if isinstance(owner, Exception) else _text(owner),
+            expires_at=at + left / 1000 if left >= 0 else None,
+            fence=int(fence) if isinstance(fence, bytes) and fence.isdigit() else None,
+        )
+
+
+@cache
+def _lua(name: str) -> str:
+    return (resources.files("healconsole.stores") / "lua" / f"{name}.lua").read_text("utf-8")
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "surrogateescape")
+
+
+def _raw(value: str) -> bytes:
+    return value.encode("utf-8", "surrogateescape")
