@@ -136,11 +136,12 @@ def unheld(healer: HealerState) -> tuple[str, ...]:
     """Return what a legacy healer cannot be held from; nothing for one of ours."""
     if reads_overrides(healer):
         return ()
-    return (
+    said = (
         f"{healer.name} is written on the legacy library, which reads no hold: it is stopped in "
         "the scopes above and nowhere else. Its scopes are whole intents; one that was never "
-        f"seen before cannot be held. To stop it for certain, stop {unit_of(healer)}.",
+        f"seen before cannot be held. To stop it for certain, stop {unit_of(healer)}."
     )
+    return (said,)
 
 
 def _until(current: BreakerNow, now: float) -> str:
