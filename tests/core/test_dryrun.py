@@ -17,7 +17,7 @@ LIVE = [
 DRY = ["true", "True", "TRUE", "1", "yes", "YES", "Yes", "on", "ON", " true", "on\t", "yEs"]
 UNKNOWN = [
     "2", "00", "-1", "y", "n", "t", "f", "maybe", "disabled", "none", "null", "nil", "false;",
-    "no.", "0x0", "false false", "$(touch canary)", "`touch canary`", "a[$(touch canary)]", "|| true",
+    "no.", "0x0", "no no", "$(touch canary)", "`touch canary`", "a[$(touch canary)]", "|| true",
     "\x00", "false\n", "ｆａｌｓｅ", "٠", "nо",  # noqa: RUF001 - lookalikes are the point
 ]  # fmt: skip
 
