@@ -23,8 +23,8 @@ from healconsole.core.cycle import policy_from_mapping
 from healconsole.core.records import DEFAULT_POLICY, Policy
 from healconsole.core.scopes import is_healer_name
 from healconsole.core.verdict import Intent
-from healconsole.engine.fact import Fact
 from healconsole.engine.execute import Action
+from healconsole.engine.fact import Fact
 from healconsole.engine.healer import Healer
 from healconsole.engine.process import Command, Ended, run_command
 
@@ -126,9 +126,7 @@ class DeclaredHealer(Healer):
     """A healer whose four functions are commands."""
 
     def __init__(self, declaration: Declaration) -> None:
-        super().__init__(
-            declaration.name, policy=declaration.policy, interval=declaration.interval
-        )
+        super().__init__(declaration.name, policy=declaration.policy, interval=declaration.interval)
         self.declaration = declaration
 
     def detect(self) -> str:
@@ -193,8 +191,11 @@ def main(options: argparse.Namespace, clock: Callable[[], float] = time.time) ->
         DeclarationError: the file does not declare a healer.
     """
     healer = load(options.file)
-    argv = [f"--{name.replace('_', '-')}" for name in ("once", "detect", "plan", "dry_run")
-            if getattr(options, name)]
+    argv = [
+        f"--{name.replace('_', '-')}"
+        for name in ("once", "detect", "plan", "dry_run")
+        if getattr(options, name)
+    ]
     if options.interval is not None:
         argv += ["--interval", str(options.interval)]
     return healer.main(argv, common_environment(options), clock)

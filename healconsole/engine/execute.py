@@ -65,6 +65,13 @@ def execute(
     if not acted.ok or acted.value is False:
         outcome = Outcome.TIMED_OUT if acted.timed_out else Outcome.ACTION_FAILED
         return Execution(outcome, _why("action", acted), acted.exit_code or 1)
+    return verify(check, policy, environ, ticks)
+
+
+def verify(
+    check: Action | None, policy: Policy, environ: Mapping[str, str], ticks: Ticks
+) -> Execution:
+    """What came of an action that did not fail: settle, and ask ``check``."""
     if check is None:
         return Execution(Outcome.SUCCESS)
     if lost := _settle(policy.settle, ticks):

@@ -6,18 +6,18 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
 from healconsole.core.records import Policy
 from healconsole.core.words import Outcome
+from healconsole.engine.asked import GuardedResult
 from healconsole.engine.declared import common_environment
-from healconsole.engine.guard import Guard, GuardedResult
-from healconsole.engine.loop import prepare
+from healconsole.engine.guard import Guard
 from healconsole.engine.process import Command
 from healconsole.engine.settings import SettingError, rate_from, settings_from
 from healconsole.engine.signals import Signals
-from healconsole.stores.files import Missing, Unreadable
 
 DONE, REFUSED, USAGE, TIMED_OUT = 0, 1, 2, 124
 
@@ -47,12 +47,11 @@ def main(options: argparse.Namespace, clock: Callable[[], float] = time.time) ->
     except (SettingError, ValueError) as error:
         return _say(options, str(error), USAGE)
     try:
-        prepare(settings.state_dir)
-        guard = Guard.from_settings(settings, clock, rehearse=options.dry_run)
-    except (OSError, Missing, Unreadable) as error:
+        guard = Guard.from_settings(settings, clock, rehearse=options.dry_run).__enter__()
+    except OSError as error:
         return _say(options, f"{settings.state_dir} cannot be used: {error}", REFUSED)
     check = Command(("sh", "-c", options.check), environ) if options.check else None
-    with guard, Signals() as signals:
+    with closing(guard), Signals() as signals:
         result = guard.run(
             options.intent,
             Command(tuple(options.guarded_command), environ, pass_output=True),

@@ -28,8 +28,8 @@ from functools import partial
 
 from healconsole.core.records import DEFAULT_POLICY, Policy
 from healconsole.core.verdict import Intent
-from healconsole.engine.fact import ERROR, Fact
 from healconsole.engine.execute import Action
+from healconsole.engine.fact import ERROR, Fact
 from healconsole.engine.process import Ended, describe, run_command, time_limit
 
 FactLike = Fact | Mapping[str, object] | str
@@ -44,6 +44,10 @@ class Decision:
     scope: str | None = None
     """The scope that decide chose; None: the policy's, or the VERB."""
     problem: str = ""
+
+    def wanted(self, policy: Policy) -> Intent:
+        """The intent with its scope, as it was said: the guardrails judge whether it is one."""
+        return Intent(self.intent, self.scope or policy.scope or self.intent.partition(" ")[0])
 
 
 class Healer:

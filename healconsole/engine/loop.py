@@ -1,18 +1,18 @@
-"""The loop: detect, decide, guard, act, again and again, and nothing that one cycle does ends it."""
+"""The loop: detect, decide, guard, act; nothing that one cycle does ends it."""
 
 from __future__ import annotations
 
 import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from healconsole import __version__
 from healconsole.core.records import CycleRecord, VerdictRecord
 from healconsole.core.verdict import Verdict
-from healconsole.core.words import Library
-from healconsole.engine.guard import Guard, GuardedResult
-from healconsole.engine.healer import Healer
+from healconsole.core.words import Library, Outcome
+from healconsole.engine.asked import GuardedResult
+from healconsole.engine.guard import Guard
+from healconsole.engine.healer import Decision, Healer
 from healconsole.engine.heartbeat import read_cycle, write_cycle, write_metric
 from healconsole.engine.notify import Notify
 from healconsole.engine.process import describe
@@ -28,6 +28,11 @@ def verdict_record(verdict: Verdict) -> VerdictRecord:
     """A verdict as ``cycle.json`` and ``--plan`` have it."""
     guard = "" if verdict.guard is None else str(verdict.guard)
     return VerdictRecord(verdict.allow, guard, verdict.reason, verdict.earliest)
+
+
+def _done(result: GuardedResult | None) -> str:
+    """The outcome, or "" if nothing was done."""
+    return "" if result is None or result.outcome is Outcome.DENIED else result.outcome
 
 
 class Loop:
@@ -103,14 +108,7 @@ class Loop:
                 self._log(f"decide failed: {decision.problem}")
             result = None
             if decision.intent and signals.stop is None:
-                result = self.guard.run_decision(
-                    decision,
-                    self.healer.action,
-                    self.healer.check,
-                    trigger=trigger,
-                    tick=self._tick,
-                    again=self._said_before(decision.intent),
-                )
+                result = self._guarded(decision, trigger)
                 self._log(f"{decision.intent}: {result.sentence}")
             elif not decision.intent:
                 self.guard.nothing_to_do()
@@ -120,6 +118,18 @@ class Loop:
             return None
         self._write(record)
         return record
+
+    def _guarded(self, decision: Decision, trigger: str) -> GuardedResult:
+        intent = decision.wanted(self.guard.policy)
+        return self.guard.run(
+            intent,
+            self.healer.action(intent, decision.fact),
+            self.healer.check(intent, decision.fact),
+            fact=str(decision.fact),
+            trigger=trigger,
+            tick=self._tick,
+            again=self._said_before(decision.intent),
+        )
 
     def _tick(self) -> str:
         self._notify.alive()
@@ -151,7 +161,7 @@ class Loop:
             fact=fact[:16_384],
             intent=intent,
             verdict=verdict_record(result.verdict) if result is not None else None,
-            outcome=result.outcome if result is not None else "",
+            outcome=_done(result),
             duration_ms=int(spent * 1000),
             next_due=round(max(began_at + interval, self._clock()), 3) if interval else 0,
             interval=interval,
@@ -171,12 +181,3 @@ class Loop:
                 write_metric(self.settings.textfile_dir, self.healer.name, record.at)
         except (OSError, Missing, Unreadable) as error:
             self._log(f"the heartbeat cannot be written: {describe(error)}")
-
-
-def prepare(state_dir: Path) -> None:
-    """Make the state directory if it is not there, for its owner to write and all to read.
-
-    Raises:
-        OSError: it cannot be made, or is something else.
-    """
-    state_dir.mkdir(mode=0o755, parents=True, exist_ok=True)

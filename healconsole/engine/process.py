@@ -58,7 +58,6 @@ class Ended:
         """Whether it ended by itself, and well."""
         return not self.ended and not self.error and self.exit_code == 0
 
-
     @property
     def why(self) -> str:
         """Why it is not ok; empty if it is."""

@@ -6,20 +6,18 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 
-from healconsole.core.intent import InvalidIntent, parse_intent
-from healconsole.core.guardrails import refused
 from healconsole.core.verdict import Verdict
 from healconsole.core.words import FAILURES
 from healconsole.engine.guard import Guard
 from healconsole.engine.healer import Healer
-from healconsole.engine.loop import Loop, prepare, verdict_record
+from healconsole.engine.loop import Loop, verdict_record
 from healconsole.engine.notify import Notify
-from healconsole.engine.settings import Settings, SettingError, settings_from
+from healconsole.engine.settings import SettingError, Settings, settings_from
 from healconsole.engine.signals import Signals
 from healconsole.engine.singleton import AlreadyRunning
-from healconsole.stores.files import Missing, Unreadable
 
 DONE, FAILED, USAGE = 0, 1, 2
 
@@ -50,11 +48,10 @@ def run_program(
     try:
         if options.plan:
             return _plan(healer, settings, clock, rehearse=options.dry_run)
-        prepare(settings.state_dir)
-        guard = Guard.from_settings(settings, clock, rehearse=options.dry_run)
-    except (OSError, Missing, Unreadable) as error:
+        guard = Guard.from_settings(settings, clock, rehearse=options.dry_run).__enter__()
+    except OSError as error:
         return _fail(healer, f"{settings.state_dir} cannot be used: {_why(error)}")
-    with guard:
+    with closing(guard):
         return _cycles(healer, guard, settings, environ, clock, once=options.once)
 
 
@@ -87,19 +84,13 @@ def _cycles(
     return DONE
 
 
-def _plan(
-    healer: Healer, settings: Settings, clock: Callable[[], float], *, rehearse: bool
-) -> int:
+def _plan(healer: Healer, settings: Settings, clock: Callable[[], float], *, rehearse: bool) -> int:
     """Detect, decide, and print what the guardrails say; spends nothing and writes nothing."""
     decision = healer.consider(healer.measure())
     verdict: Verdict | None = None
-    with Guard.from_settings(settings, clock, rehearse=rehearse) as guard:
+    with closing(Guard.from_settings(settings, clock, rehearse=rehearse)) as guard:
         if decision.intent:
-            try:
-                scope = decision.scope or settings.policy.scope
-                verdict = guard.check(parse_intent(decision.intent, scope))
-            except InvalidIntent as error:
-                verdict = refused(decision.intent, str(error))
+            verdict = guard.check(decision.wanted(settings.policy))
         mode = "dry-run" if guard.is_dry() else "live"
     record = None if verdict is None else verdict_record(verdict)
     print(
@@ -166,6 +157,4 @@ def _fail(healer: Healer, text: str, code: int = FAILED) -> int:
 
 
 def _why(error: BaseException) -> str:
-    if isinstance(error, Missing):
-        return "it is not there"
     return getattr(error, "strerror", None) or str(error)

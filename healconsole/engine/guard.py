@@ -1,0 +1,447 @@
+"""The one place where the order of the guardrails is written, and the only caller of an action.
+
+Peek without a lock; commit under ``.guard``, where the question is asked again; act; settle;
+verify; record. ``docs/contract.md`` says what is on disk after each step.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from healconsole.core.dryrun import effective
+from healconsole.core.guardrails import denied, evaluate, refused
+from healconsole.core.intent import InvalidIntent, parse_intent
+from healconsole.core.records import DEFAULT_POLICY, ClaimRecord, Policy
+from healconsole.core.verdict import FleetState, Intent, Verdict
+from healconsole.core.words import Guardrail, Outcome
+from healconsole.engine.asked import Asked, Denied, GuardedResult
+from healconsole.engine.denials import Denial, Denials
+from healconsole.engine.execute import Action, Execution, Ticks, execute, verify
+from healconsole.engine.fleet import FENCE_VARIABLE, Fleet, Lease, LeaseDenied
+from healconsole.engine.process import Tick, describe, time_limit
+from healconsole.engine.recovery import recover_interrupted
+from healconsole.engine.settings import Settings
+from healconsole.engine.signals import deferred
+from healconsole.engine.statepeek import StatePeek
+from healconsole.stores.auditlog import AuditUnwritable, AuditWriter, EventFields
+from healconsole.stores.commit import Held, NotCommitted, hold
+from healconsole.stores.layout import prepare
+
+
+def _to_stderr(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """An act between its ``started`` and its outcome."""
+
+    asked: Asked
+    verdict: Verdict
+    claim: ClaimRecord
+    lease: Lease | None
+    began: float
+    """``time.monotonic`` of the start."""
+
+
+class Guard:
+    """The guardrails of one healer.
+
+    One process may use several, and several processes may use one state directory; one object
+    belongs to one thread. Entering it as a context manager makes the state directory.
+
+    Args:
+        healer: its name.
+        policy: its limits.
+        state_dir: its state directory.
+        audit: the audit log.
+        clock: epoch seconds.
+        host: the name that events carry; by default this host's.
+        redis: URL of the fleet's Redis; None where there is none.
+        dry_env: ``DRY_RUN`` as the environment has it.
+        rehearse: dry-run whatever anybody else says.
+        log: takes a line for people.
+    """
+
+    def __init__(
+        self,
+        healer: str,
+        policy: Policy = DEFAULT_POLICY,
+        *,
+        state_dir: str | os.PathLike[str],
+        audit: str | os.PathLike[str],
+        clock: Callable[[], float] = time.time,
+        host: str = "",
+        redis: str | None = None,
+        dry_env: str | None = None,
+        rehearse: bool = False,
+        log: Callable[[str], None] = _to_stderr,
+    ) -> None:
+        host = host or socket.gethostname()
+        self.healer = healer
+        self.policy = policy
+        self.state_dir = Path(state_dir)
+        self._clock = clock
+        self._log = log
+        self._audit = AuditWriter(audit, clock, host)
+        self._fleet = Fleet(redis, healer, host, log) if redis else None
+        self._peek = StatePeek(self.state_dir, dry_env, rehearse=rehearse)
+        self._denials = Denials(self._write_denial)
+        self._unrecorded: list[tuple[_Begun, Execution]] = []
+
+    @classmethod
+    def from_settings(
+        cls, settings: Settings, clock: Callable[[], float], *, rehearse: bool = False
+    ) -> Self:
+        """A guard on what the environment says."""
+        return cls(
+            settings.healer,
+            settings.policy,
+            state_dir=settings.state_dir,
+            audit=settings.audit,
+            clock=clock,
+            host=settings.host,
+            redis=settings.redis,
+            dry_env=settings.dry_env,
+            rehearse=rehearse,
+        )
+
+    def __enter__(self) -> Self:
+        prepare(self.state_dir, self._clock())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Say how the denials that are still going on counted, and close everything."""
+        self._denials.all_over()
+        self._retry_records()
+        self._peek.close()
+        if self._fleet is not None:
+            self._fleet.close()
+
+    def is_dry(self) -> bool:
+        """Whether an act would only be rehearsed now."""
+        override, env = self._peek.dry_run()
+        return effective(override, env, self._clock()).dry
+
+    def check(self, intent: Intent | str) -> Verdict:
+        """What the guardrails say of ``intent`` now. Spends, writes and audits nothing."""
+        try:
+            wanted = self._parsed(intent)
+        except InvalidIntent as error:
+            return refused(_text(intent), str(error))
+        now = self._clock()
+        state = self._peek.state(wanted, self.policy, now, self._fleet_state(now))
+        return evaluate(wanted, state, self.policy, now)
+
+    def recover(self, trigger: str = "guard") -> None:
+        """Settle what interrupted acts left; a cycle begins with it, whatever it will do."""
+        self._retry_records()
+        if not self._peek.has_interrupted():
+            return
+        try:
+            with hold(self.state_dir) as held:
+                self._settle_interrupted(held, trigger)
+        except (NotCommitted, OSError, AuditUnwritable) as error:
+            self._log(f"an interrupted act cannot be settled: {describe(error)}")
+
+    def nothing_to_do(self) -> None:
+        """Nothing was asked for in this cycle: the denials that went on are over."""
+        self._denials.all_over()
+
+    def run(
+        self,
+        intent: Intent | str,
+        action: Action,
+        check: Action | None = None,
+        *,
+        fact: str = "",
+        reason: str = "",
+        trigger: str = "guard",
+        tick: Tick | None = None,
+        tick_every: float = 1.0,
+        again: str = "",
+    ) -> GuardedResult:
+        """Run ``action`` if every guardrail allows it, then ``check``, and record what came of it.
+
+        Functions run in a process of their own, commands without a shell; both in time. Never
+        raises for what they do. Signals that would end this process wait until it is recorded.
+
+        Args:
+            intent: what is asked for.
+            action: fails by raising, by returning False, or by its exit code.
+            check: True or exit code 0 say that it helped; without one the action's word counts.
+            fact: what it was decided on, for the audit log.
+            reason: of the caller, for the audit log.
+            trigger: ``timer``, ``operator``, ``once`` or ``guard``.
+            tick: called while the action runs; what it returns ends the action.
+            tick_every: seconds between two calls.
+            again: the guardrail that denied this intent in an earlier process, which has
+                audited it.
+        """
+        asked = self._ask(intent, fact, reason, trigger, again)
+        if isinstance(asked, GuardedResult):
+            return asked
+        with deferred():
+            begun = self._begin(asked)
+            if isinstance(begun, GuardedResult):
+                return begun
+            lease = begun.lease
+            environ = {FENCE_VARIABLE: str(lease.fence)} if lease is not None else {}
+            every = tick_every if lease is None else min(tick_every, lease.every)
+            ticks = Ticks(lease.tick if lease is not None else None, tick, every)
+            try:
+                execution = execute(action, check, self.policy, environ, ticks)
+            except BaseException as error:
+                self._end(begun, Execution(Outcome.ACTION_FAILED, describe(error), 1))
+                raise
+            return self._end(begun, execution)
+
+    @contextmanager
+    def protect(
+        self,
+        intent: Intent | str,
+        check: Action | None = None,
+        *,
+        fact: str = "",
+        reason: str = "",
+        trigger: str = "guard",
+    ) -> Iterator[Verdict]:
+        """Guard a block of this very process; it is entered only if it may act.
+
+        What the block raises is recorded as its failure and goes on. In the main thread it is
+        ended after ``policy.action_timeout`` by ``TimeoutError``. A lease on a fleet lock is
+        not renewed meanwhile: :meth:`run` does that.
+
+        Raises:
+            Denied: a guardrail denied, or it was a dry-run; ``result`` says which.
+        """
+        asked = self._ask(intent, fact, reason, trigger, "")
+        if isinstance(asked, GuardedResult):
+            raise Denied(asked)
+        with deferred():
+            begun = self._begin(asked)
+            if isinstance(begun, GuardedResult):
+                raise Denied(begun)
+            try:
+                with time_limit(self.policy.action_timeout, "action"):
+                    yield begun.verdict
+            except BaseException as error:
+                timed_out = isinstance(error, TimeoutError) and str(error).startswith("action ")
+                outcome = Outcome.TIMED_OUT if timed_out else Outcome.ACTION_FAILED
+                self._end(begun, Execution(outcome, f"action {describe(error)}", 1))
+                raise
+            ticks = Ticks(begun.lease.tick if begun.lease is not None else None)
+            execution = verify(check, self.policy, {}, ticks)
+            self._end(begun, execution)
+
+    def _parsed(self, intent: Intent | str) -> Intent:
+        if isinstance(intent, Intent):
+            return parse_intent(intent.text, intent.scope)
+        return parse_intent(intent, self.policy.scope)
+
+    def _fleet_state(self, now: float) -> FleetState | None:
+        return self._fleet.state(self.policy, now) if self._fleet is not None else None
+
+    def _ask(
+        self, intent: Intent | str, fact: str, reason: str, trigger: str, again: str
+    ) -> Asked | GuardedResult:
+        """The peek: most intents that are denied are denied here, without a lock."""
+        try:
+            wanted = self._parsed(intent)
+        except InvalidIntent as error:
+            verdict = refused(_text(intent), str(error))
+            return self._deny(Asked(Intent(_text(intent), ""), fact, reason, trigger), verdict)
+        now = self._clock()
+        fleet = self._fleet_state(now)
+        asked = Asked(wanted, fact, reason, trigger, again, fleet)
+        state = self._peek.state(wanted, self.policy, now, fleet)
+        if self._peek.wants_mending(state, self.policy, now):
+            try:
+                with hold(self.state_dir) as held:
+                    self._settle_interrupted(held, trigger)
+                    held.correct(wanted.scope, self.policy, now)
+            except (NotCommitted, OSError, AuditUnwritable) as error:
+                return self._deny(asked, denied(wanted, Guardrail.RECORD, str(error)))
+            state = self._peek.state(wanted, self.policy, now, fleet)
+        verdict = evaluate(wanted, state, self.policy, now, ladder=False)
+        return asked if verdict.allow else self._deny(asked, verdict)
+
+    def _begin(self, asked: Asked) -> _Begun | GuardedResult:
+        """The commit: asked again under the lock, and durable before this returns."""
+        lease: Lease | None = None
+        fleet = asked.fleet
+        if self._fleet is not None and not self.is_dry():
+            try:
+                lease = self._fleet.lease(self.policy, self._clock())
+            except LeaseDenied as answer:
+                fleet = answer.state
+        begun: _Begun | GuardedResult | None = None
+        try:
+            begun = self._commit(asked, fleet, lease)
+        finally:
+            if lease is not None and not isinstance(begun, _Begun):
+                lease.release()
+        return begun
+
+    def _commit(
+        self, asked: Asked, fleet: FleetState | None, lease: Lease | None
+    ) -> _Begun | GuardedResult:
+        announced: list[ClaimRecord] = []
+
+        def announce(claim: ClaimRecord) -> None:
+            self._append(asked, outcome=Outcome.STARTED, reason=asked.reason, key=claim.key)
+            announced.append(claim)
+
+        try:
+            with hold(self.state_dir) as held:
+                self._settle_interrupted(held, asked.trigger)
+                now = self._clock()
+                state = self._peek.state_of(held, asked.intent, self.policy, now, fleet)
+                verdict = evaluate(asked.intent, state, self.policy, now, ladder=False)
+                if verdict.allow and verdict.dry_run:
+                    return self._rehearse(held, asked, verdict, now)
+                if verdict.allow:
+                    self._denials.over(asked.intent.scope)
+                    claim = held.begin(
+                        asked.intent, self.policy, now, probe=verdict.probe, announce=announce
+                    )
+                    return _Begun(asked, verdict, claim, lease, time.monotonic())
+        except (NotCommitted, OSError, AuditUnwritable) as error:
+            verdict = denied(asked.intent, Guardrail.RECORD, str(error))
+            if announced:
+                # The log says "started" and nothing did; say that too.
+                self._try_append(
+                    asked,
+                    outcome=Outcome.ACTION_FAILED,
+                    reason=f"not started: {error}",
+                    key=announced[0].key,
+                    guard=Guardrail.RECORD,
+                )
+        return self._deny(asked, verdict)
+
+    def _rehearse(self, held: Held, asked: Asked, verdict: Verdict, now: float) -> GuardedResult:
+        self._denials.over(asked.intent.scope)
+        held.rehearse(asked.intent, self.policy, now)
+        reason = "; ".join(filter(None, (asked.reason, verdict.reason)))
+        self._append(asked, outcome=Outcome.DRY_RUN, reason=reason, dry_run=True)
+        return GuardedResult(verdict, Outcome.DRY_RUN, reason)
+
+    def _end(self, begun: _Begun, execution: Execution) -> GuardedResult:
+        """Record the outcome; what cannot be recorded now is kept and tried again."""
+        problem = ""
+        duration = int((time.monotonic() - begun.began) * 1000)
+        begun_for = replace(begun, asked=replace(begun.asked, duration_ms=duration))
+        try:
+            self._record(begun_for, execution)
+        except (NotCommitted, OSError, AuditUnwritable) as error:
+            problem = f"the outcome is not recorded yet: {describe(error)}"
+            self._log(problem)
+            self._unrecorded.append((begun_for, execution))
+        finally:
+            if begun.lease is not None:
+                begun.lease.release()
+        return GuardedResult(
+            begun.verdict,
+            execution.outcome,
+            begun.asked.with_reason(execution.why),
+            duration,
+            execution.exit_code,
+            problem,
+        )
+
+    def _record(self, begun: _Begun, execution: Execution) -> None:
+        asked = begun.asked
+
+        def announce() -> None:
+            self._append(
+                asked,
+                outcome=execution.outcome,
+                reason=asked.with_reason(execution.why),
+                key=begun.claim.key,
+                duration_ms=asked.duration_ms,
+            )
+
+        with hold(self.state_dir) as held:
+            held.finish(
+                begun.claim,
+                self.policy,
+                self._clock(),
+                scope=asked.intent.scope,
+                succeeded=execution.outcome is Outcome.SUCCESS,
+                announce=announce,
+            )
+
+    def _retry_records(self) -> None:
+        waiting, self._unrecorded = self._unrecorded, []
+        for begun, execution in waiting:
+            try:
+                self._record(begun, execution)
+            except (NotCommitted, OSError, AuditUnwritable) as error:
+                self._log(f"the outcome is not recorded yet: {describe(error)}")
+                self._unrecorded.append((begun, execution))
+
+    def _settle_interrupted(self, held: Held, trigger: str) -> None:
+        recover_interrupted(held, self.healer, self.policy, self._clock(), self._audit, trigger)
+
+    def _deny(self, asked: Asked, verdict: Verdict) -> GuardedResult:
+        known = asked.again == verdict.guard
+        self._denials.denied(verdict, asked.fact, asked.trigger, known=known)
+        return GuardedResult(verdict, Outcome.DENIED, verdict.reason)
+
+    def _write_denial(self, denial: Denial) -> None:
+        verdict = denial.verdict
+        asked = Asked(Intent(verdict.intent, verdict.scope), denial.fact, "", denial.trigger)
+        self._try_append(
+            asked,
+            outcome=Outcome.DENIED,
+            reason=verdict.reason,
+            guard=str(verdict.guard),
+            dry_run=verdict.dry_run,
+            count=denial.count,
+        )
+
+    def _append(self, asked: Asked, *, outcome: Outcome, **fields: object) -> None:
+        """Append an event on what was asked, and make it durable.
+
+        Raises:
+            AuditUnwritable: it is not in the log.
+        """
+        event: EventFields = {
+            "healer": self.healer,
+            "outcome": outcome,
+            "intent": asked.intent.text,
+            "fact": asked.fact,
+            "scope": asked.intent.scope,
+            "pid": os.getpid(),
+            "trigger": asked.trigger,
+        }
+        event.update(fields)  # type: ignore[typeddict-item] # the callers are above
+        self._audit.append(sync=True, **event)
+
+    def _try_append(self, asked: Asked, *, outcome: Outcome, **fields: object) -> None:
+        """Append an event that nothing hangs on; who cannot is told."""
+        try:
+            self._append(asked, outcome=outcome, **fields)
+        except AuditUnwritable as error:
+            self._log(f"{asked.intent.text}: {outcome} is not in the audit log: {error}")
+
+
+def _text(intent: Intent | str) -> str:
+    return intent.text if isinstance(intent, Intent) else intent

@@ -1,0 +1,47 @@
+"""Actions that ended without an outcome: settle what they left before anything is decided."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+
+from healconsole.core.records import ClaimRecord, Policy
+from healconsole.core.recovery import Recovery
+from healconsole.core.scopes import scope_of_file
+from healconsole.core.words import Outcome
+from healconsole.stores.auditlog import AuditWriter
+from healconsole.stores.commit import Held
+
+
+def interrupted(claims: tuple[object, ...]) -> list[ClaimRecord]:
+    """The claims whose process is gone."""
+    return [claim for claim in claims if isinstance(claim, ClaimRecord) and not claim.alive]
+
+
+def recover_interrupted(
+    held: Held, healer: str, policy: Policy, now: float, audit: AuditWriter, trigger: str
+) -> list[Recovery]:
+    """Settle every interrupted claim, each with an ``interrupted`` event, under the lock.
+
+    Raises:
+        OSError, AuditUnwritable: one could not be settled; its claim stays and denies nothing
+            by itself, but who asks must not act before it is settled.
+    """
+
+    def announce(claim: ClaimRecord, found: Recovery) -> None:
+        audit.append(
+            sync=True,
+            healer=healer,
+            outcome=Outcome.INTERRUPTED,
+            intent=claim.intent,
+            reason=found.reason,
+            scope=scope_of_file(claim.scope_file),
+            key=claim.key,
+            pid=os.getpid(),
+            trigger=trigger,
+        )
+
+    return [
+        held.recover(claim, policy, now, announce=partial(announce, claim))
+        for claim in interrupted(held.claims())
+    ]
