@@ -1,0 +1,92 @@
+"""A dialog that asks why: a reason, an incident, and a button that enter alone never presses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widget import Widget
+from textual.widgets import Button, Input, Label, Static
+
+from healconsole.core.text import visible
+from healconsole.tui.ports import Acts
+
+if TYPE_CHECKING:
+    from healconsole.tui.app import ConsoleApp
+
+
+def field(label: str, widget: Widget) -> ComposeResult:
+    """Yield one row of a dialog: a label of ours and what is asked."""
+    with Horizontal(classes="field"):
+        yield Label(label, classes="label")
+        yield widget
+
+
+class AskingDialog(ModalScreen[None]):
+    """What every dialog of an act asks for, and how it answers."""
+
+    VERB: ClassVar[str] = ""
+    """What the button says."""
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "cancel", show=False)]
+    AUTO_FOCUS = "#reason"
+
+    def __init__(self, acts: Acts) -> None:
+        super().__init__(classes="act")
+        self.acts = acts
+        self.busy = False
+        """Whether an act is under way: nothing is asked, and nothing closes, until it ended."""
+
+    @property
+    def console_app(self) -> ConsoleApp:
+        """The app, as what it is."""
+        return cast("ConsoleApp", self.app)
+
+    def compose_reason(self) -> ComposeResult:
+        """The fields that every act has."""
+        yield from field("reason", Input(id="reason", compact=True, max_length=2000))
+        incident = Input(self.console_app.session.incident, id="incident", compact=True)
+        yield from field("incident", incident)
+
+    def compose_buttons(self) -> ComposeResult:
+        """What is still missing, and the button."""
+        yield Static(id="hint")
+        with Horizontal(id="buttons"):
+            yield Static("esc cancel", id="cancel-hint")
+            yield Button(self.VERB, id="act", variant="warning", disabled=True, compact=True)
+
+    @on(Input.Submitted)
+    def _next_field(self, event: Input.Submitted) -> None:
+        """Enter goes to the next field; it never acts."""
+        event.stop()
+        self.focus_next()
+
+    def typed(self, field_id: str) -> str:
+        """What is in one of the fields, without blanks around it."""
+        return self.query_one(f"#{field_id}", Input).value.strip()
+
+    @property
+    def reason(self) -> str:
+        """The reason as typed."""
+        return self.typed("reason")
+
+    def begin(self) -> None:
+        """Note that the act is under way, and keep the incident for the next one."""
+        self.busy = True
+        self.query_one("#act", Button).disabled = True
+        self.console_app.session.incident = self.typed("incident")
+
+    def tell(self, text: str, *, bad: bool = False) -> None:
+        """Say a sentence above the buttons. Data in it is shown, never obeyed."""
+        hint = self.query_one("#hint", Static)
+        hint.update(Content(visible(text)))
+        hint.set_class(bad, "bad")
+
+    def action_cancel(self) -> None:
+        """Close, with nothing done."""
+        if not self.busy:
+            self.dismiss()

@@ -1,0 +1,190 @@
+"""What the dialogs of all acts share: show the plan, ask why, apply it to what was shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Button, Input, Label, Static
+
+from healconsole.core.plan import ActPlan, ActRefused
+from healconsole.core.snapshot import HealerState
+from healconsole.core.text import visible
+from healconsole.tui.dialogs.asking import AskingDialog
+from healconsole.tui.dialogs.choice import Choice
+from healconsole.tui.dialogs.factlines import plan_lines, several_lines
+from healconsole.tui.dialogs.session import Done
+from healconsole.tui.ports import Acts
+from healconsole.tui.widgets.cells import Line
+from healconsole.tui.widgets.cellview import CellView
+
+
+class ActDialog(AskingDialog):
+    """One act on one healer, or on several that were marked.
+
+    A subclass says what the act is called, which choices it offers, and how it is planned.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("pageup", "scroll(-1)", show=False),
+        Binding("pagedown", "scroll(1)", show=False),
+    ]
+
+    def __init__(self, acts: Acts, healers: Sequence[HealerState]) -> None:
+        super().__init__(acts)
+        self.healers = tuple(healers)
+        self.plans: tuple[ActPlan, ...] = ()
+        self.refused: tuple[str, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        """Facts on top, then what is asked, then the buttons."""
+        with Vertical(id="dialog"):
+            yield Static(Content(self.heading()), id="heading")
+            with VerticalScroll(id="facts", can_focus=False):
+                yield CellView(id="plan")
+            yield from self.compose_choices()
+            yield from self.compose_reason()
+            with Horizontal(id="name-row", classes="field"):
+                yield Label("name", classes="label")
+                yield Input(id="name", compact=True, placeholder=f"type {self.name_to_type}")
+            yield from self.compose_buttons()
+
+    def compose_choices(self) -> ComposeResult:
+        """What the subclass asks beside the reason."""
+        yield from ()
+
+    def heading(self) -> str:
+        """The act and its target; displayable."""
+        if len(self.healers) == 1:
+            return f"{self.VERB} {visible(self.healers[0].name)}"
+        return f"{self.VERB} {len(self.healers)} healers"
+
+    @property
+    def name_to_type(self) -> str:
+        """What has to be typed where a destructive act wants the name."""
+        if len(self.healers) == 1:
+            return visible(self.healers[0].name)
+        return f"{len(self.healers)} healers"
+
+    def plan_for(self, healer: HealerState) -> ActPlan:
+        """Plan the act as it is chosen now.
+
+        Raises:
+            ActRefused: it cannot be done on this healer.
+        """
+        raise NotImplementedError
+
+    def on_mount(self) -> None:
+        """Show what is, and go on showing it while it changes behind the dialog."""
+        self.replan()
+
+    def on_resize(self) -> None:
+        """Fold the facts for the new width."""
+        self.call_after_refresh(self.draw)
+
+    @on(Choice.Taken)
+    @on(Input.Changed)
+    def _changed(self) -> None:
+        self.replan()
+
+    def replan(self) -> None:
+        """Plan for what is chosen now, and show it."""
+        plans, refused = [], []
+        for healer in self.healers:
+            try:
+                plans.append(self.plan_for(healer))
+            except ActRefused as problem:
+                refused.append(str(problem))
+        self.plans, self.refused = tuple(plans), tuple(refused)
+        self.draw()
+
+    def fact_lines(self, width: int) -> list[Line]:
+        """What the dialog shows above its fields."""
+        if len(self.healers) == 1 and self.plans:
+            return plan_lines(self.plans[0], width, self.console_app.view.utc_offset_s)
+        return several_lines(self.plans, self.refused, width)
+
+    def draw(self) -> None:
+        """Show the plan, and say what is still missing."""
+        if not self.is_attached:
+            return
+        facts = self.query_one("#facts", VerticalScroll)
+        lines = self.fact_lines(max(30, facts.size.width - 2))
+        view = self.query_one("#plan", CellView)
+        view.styles.height = max(1, len(lines))
+        view.show_lines(lines)
+        self.query_one("#name-row").display = self.wants_name
+        missing = self.missing()
+        self.query_one("#act", Button).disabled = bool(missing) or self.busy
+        self.tell(missing)
+
+    @property
+    def wants_name(self) -> bool:
+        """Whether the name has to be typed: something destructive is planned."""
+        return any(plan.destructive for plan in self.plans)
+
+    def missing(self) -> str:
+        """What keeps the button from working; empty if nothing does. May hold data."""
+        if not self.plans:
+            return self.refused[0] if self.refused else "there is nothing to do"
+        if not self.reason:
+            return "a reason is needed: somebody will ask for it in three months"
+        if self.wants_name and self.typed("name") != self.name_to_type:
+            return f"type {self.name_to_type} to confirm"
+        return ""
+
+    @on(Button.Pressed, "#act")
+    def _pressed(self) -> None:
+        if self.missing() or self.busy:
+            return
+        self.begin()
+        self.tell("writing the audit event, then the state")
+        self._apply(self.plans, self.reason, self.typed("incident"))
+
+    @work(thread=True, exclusive=True, exit_on_error=True)
+    def _apply(self, plans: Sequence[ActPlan], reason: str, incident: str) -> None:
+        """Apply each plan; one that fails does not keep the others from being applied."""
+        from healconsole.stores.apply import ChangedUnderneath
+        from healconsole.stores.auditlog import AuditUnwritable
+
+        done, problems = [], []
+        for plan in plans:
+            try:
+                applied = self.acts.apply(plan, reason=reason, incident=incident)
+            except ChangedUnderneath as problem:
+                problems.append(f"changed underneath you, so nothing was done: {problem}")
+            except (ActRefused, AuditUnwritable, OSError) as problem:
+                problems.append(f"nothing was changed: {problem}")
+            else:
+                summary = f"{plan.before} → {plan.after}"
+                done.append(Done(plan.verb, plan.healer, summary, applied.undo))
+        self.app.call_from_thread(self._applied, done, problems)
+
+    def _applied(self, done: Sequence[Done], problems: Sequence[str]) -> None:
+        app = self.console_app
+        app.session.done.extend(done)
+        app.poke()
+        for act in done:
+            app.say(f"{act.verb} {act.healer}: {act.summary}   (u takes it back)")
+        if not problems:
+            self.dismiss()
+            return
+        self.busy = False
+        names = {act.healer for act in done}
+        self.healers = tuple(
+            self.acts.read(healer.name, healer.catalog)
+            for healer in self.healers
+            if healer.name not in names
+        )
+        self.replan()
+        self.tell("; ".join(problems), bad=True)
+
+    def action_scroll(self, by: int) -> None:
+        """Page through facts that are longer than the screen."""
+        facts = self.query_one("#facts", VerticalScroll)
+        facts.scroll_relative(y=by * max(1, facts.size.height - 1), animate=False)

@@ -1,0 +1,73 @@
+"""The lines of a dialog: a label on the left, what it says folded on the right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from healconsole.core.ages import clock_time
+from healconsole.core.auditline import AuditEvent
+from healconsole.core.plan import ActPlan
+from healconsole.tui.widgets.cells import EMPTY_LINE, Line, cell, fit, folded, gap
+from healconsole.tui.words import outcome_sign
+
+LABEL = 8
+"""Columns of the labels."""
+_MOST = 4
+"""Lines that one sentence may take."""
+
+
+def labelled(label: str, sentences: Iterable[str], width: int, tone: str = "text") -> list[Line]:
+    """Return sentences below one another, beside a label that stands once."""
+    lines: list[Line] = []
+    for sentence in sentences:
+        for part in folded(sentence, max(20, width - LABEL), _MOST):
+            head = fit(label if not lines else "", LABEL, "dim")
+            lines.append((head, cell(part, tone)))
+    return lines
+
+
+def plan_lines(plan: ActPlan, width: int, utc_offset_s: int) -> list[Line]:
+    """Return a plan: now, after, next, warnings, and what opened the circuit."""
+    lines = [
+        *labelled("now", plan.now_lines, width),
+        *labelled("after", plan.after_lines, width, "strong"),
+        *labelled("next", plan.next_lines, width),
+        *labelled("warning", (f"! {text}" for text in plan.warnings), width, "warn"),
+    ]
+    if plan.failures:
+        lines += [EMPTY_LINE, (cell("what opened it", "dim"),)]
+        lines += failure_lines(plan.failures, width, utc_offset_s)
+    if plan.trend:
+        lines += labelled("", (plan.trend,), width, "warn")
+    return lines
+
+
+def failure_lines(events: Sequence[AuditEvent], width: int, utc_offset_s: int) -> list[Line]:
+    """Return failures with their times, intents and facts, oldest first."""
+    intent = max(16, (width - 26) // 2)
+    return [
+        (
+            cell(clock_time(event.ts, utc_offset_s) if event.ts is not None else "--:--:--", "dim"),
+            gap(1),
+            fit(event.outcome, 14, outcome_sign(event.outcome).tone),
+            gap(1),
+            fit(event.intent, intent),
+            gap(1),
+            fit(event.fact, max(8, width - intent - 26), "dim"),
+        )
+        for event in events
+    ]
+
+
+def several_lines(plans: Sequence[ActPlan], refused: Sequence[str], width: int) -> list[Line]:
+    """Return one line for each of several healers: what is, and what will be."""
+    name = min(28, max((len(plan.healer) for plan in plans), default=8))
+    lines: list[Line] = []
+    for plan in plans:
+        rest = max(10, width - name - 2)
+        for index, part in enumerate(folded(f"{plan.before} → {plan.after}", rest, 2)):
+            lines.append(
+                (fit(plan.healer if index == 0 else "", name, "strong"), gap(2), cell(part))
+            )
+    lines += labelled("left out", refused, width, "warn")
+    return lines

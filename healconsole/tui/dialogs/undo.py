@@ -1,0 +1,76 @@
+"""Take the last act back, as long as nothing else has changed what it left."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Button, Input, Static
+
+from healconsole.core.plan import ActRefused
+from healconsole.core.text import visible
+from healconsole.tui.dialogs.asking import AskingDialog
+from healconsole.tui.dialogs.session import Done
+from healconsole.tui.ports import Acts
+
+
+class UndoDialog(AskingDialog):
+    """Asks for a reason, and puts the bytes back that the act replaced."""
+
+    VERB: ClassVar[str] = "Undo"
+
+    def __init__(self, acts: Acts, act: Done) -> None:
+        super().__init__(acts)
+        self.act = act
+
+    def compose(self) -> ComposeResult:
+        """What was done, and why it is taken back."""
+        with Vertical(id="dialog"):
+            yield Static(Content(visible(f"Undo {self.act.verb} {self.act.healer}")), id="heading")
+            yield Static(Content(visible(f"it was: {self.act.summary}")), id="was")
+            yield from self.compose_reason()
+            yield from self.compose_buttons()
+
+    def on_mount(self) -> None:
+        """Say what is missing."""
+        self._changed()
+
+    @on(Input.Changed)
+    def _changed(self) -> None:
+        self.query_one("#act", Button).disabled = self.busy or not self.reason
+        self.tell("" if self.reason else "a reason is needed")
+
+    @on(Button.Pressed, "#act")
+    def _pressed(self) -> None:
+        reason, incident = self.reason, self.typed("incident")
+        self.begin()
+        self._undo(reason, incident)
+
+    @work(thread=True, exclusive=True)
+    def _undo(self, reason: str, incident: str) -> None:
+        from healconsole.stores.apply import ChangedUnderneath
+        from healconsole.stores.auditlog import AuditUnwritable
+
+        try:
+            self.acts.undo(self.act.undo, reason=reason, incident=incident)
+        except ChangedUnderneath as problem:
+            said = f"something else has changed it since, so it stays: {problem}"
+        except (ActRefused, AuditUnwritable, OSError) as problem:
+            said = f"nothing was changed: {problem}"
+        else:
+            said = ""
+        self.app.call_from_thread(self._ended, said)
+
+    def _ended(self, problem: str) -> None:
+        self.busy = False
+        if problem:
+            self.tell(problem, bad=True)
+            return
+        app = self.console_app
+        app.session.done.remove(self.act)
+        app.poke()
+        app.say(f"taken back: {self.act.verb} {self.act.healer}")
+        self.dismiss()
