@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from healconsole.core.breaker import record_failure
@@ -54,7 +55,8 @@ def recover(
     Only a marker that says ``success`` proves that it was verified: then nothing counts
     as a failure. Corrupt files are left for an operator; they deny as they are.
     """
-    spent = BucketRecord(claim.last_refill, claim.tokens_micro, policy.rate_micro, policy.burst)
+    since = min(claim.last_refill, math.floor(now))
+    spent = BucketRecord(since, claim.tokens_micro, policy.rate_micro, policy.burst)
     lower: BucketRecord | None = None
     if not isinstance(bucket, Corrupt):
         limits = (policy.rate_micro, policy.burst, now)
