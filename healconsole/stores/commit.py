@@ -38,7 +38,6 @@ from healconsole.core.verdict import FleetState, GuardState, Intent
 from healconsole.core.words import Outcome
 from healconsole.stores.claims import empty_slot, free_slot, open_slot
 from healconsole.stores.files import Missing, Unreadable
-from healconsole.stores.layout import prepare
 from healconsole.stores.processes import own_identity
 from healconsole.stores.statedir import StateDir
 from healconsole.stores.statefiles import read_claims_of, read_marker, read_state_file
@@ -53,8 +52,6 @@ from healconsole.stores.writing import (
     replace_below,
     write_all,
 )
-
-__all__ = ["Held", "NotCommitted", "hold", "prepare"]
 
 
 class NotCommitted(Exception):  # noqa: N818 - the answer to a commit, for the guardrail "record"

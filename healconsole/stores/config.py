@@ -1,0 +1,227 @@
+"""The configuration: flags, then the environment, then the files; the first that says wins.
+
+``HEALCONSOLE_*`` goes before the ``HEAL_*`` variable that the healers share, the user's own
+file before the machine's. What cannot be taken is an error that names where it stands.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from healconsole.core.ages import parse_duration
+from healconsole.core.view import DEFAULT_THRESHOLDS, Thresholds
+from healconsole.stores.configfile import ConfigFile, Place
+
+__all__ = ["Config", "ConfigError", "load_config"]
+
+SYSTEM_FILE: Final = Path("/etc/heal/healconsole.toml")
+USER_FILE: Final = Path("healconsole/config.toml")
+"""Below ``$XDG_CONFIG_HOME``, by default ``~/.config``."""
+
+_ON: Final = frozenset({"true", "1", "yes", "on"})
+_OFF: Final = frozenset({"false", "0", "no", "off"})
+_SCHEMES: Final = ("redis", "rediss", "unix")
+_TEXT_LIMIT: Final = 256
+
+_EMPTY: Final[Mapping[str, str]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What this run of the console works on."""
+
+    state_root: Path = Path("/var/lib/heal")
+    audit: Path = Path("/var/log/heal/audit.jsonl")
+    redis: str | None = field(default=None, repr=False)
+    """URL of the Redis with the fleet locks, password and all; None = none configured."""
+    textfile_dir: Path | None = None
+    catalog: Path = Path("/etc/heal/healers.d")
+    read_only: bool = False
+    theme: str = ""
+    """Name of a theme; empty = the default one."""
+    keymap: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    """Keys by the id of their binding, as Textual's ``set_keymap`` takes them."""
+    thresholds: Thresholds = DEFAULT_THRESHOLDS
+    host: str = ""
+    """This machine's name, for the events of an operator."""
+    operator: str = ""
+    """The operator's name where an account is shared; empty = the login's."""
+    incident: str = ""
+    """What the incident field of the dialogs starts with."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """One value of the configuration: its key, what reads it, and the variables that set it."""
+
+    key: str
+    read: Callable[[Any, Place], Any]
+    variables: tuple[str, ...] = ()
+
+
+def load_config(
+    flags: Mapping[str, object],
+    environ: Mapping[str, str],
+    files: Sequence[str | os.PathLike[str]] | None = None,
+) -> Config:
+    """The configuration of this run.
+
+    Args:
+        flags: values by the name of their field, only those that were given. ``config``
+            names the one file that is read in place of the usual ones. Others are ignored.
+        environ: the environment; an empty variable counts as unset.
+        files: the files to read, the strongest last; by default the machine's and the user's.
+            One that is not there is passed over, but not one that was named.
+
+    Raises:
+        ConfigError: a value cannot be taken, or a file cannot be read; one sentence that
+            names the flag, the variable, or file, line and key, and what to write instead.
+    """
+    named = flags.get("config") or environ.get("HEALCONSOLE_CONFIG")
+    if named:
+        loaded = [ConfigFile.load(Path(str(named)), required=True)]
+    else:
+        paths = default_files(environ) if files is None else [Path(file) for file in files]
+        loaded = [ConfigFile.load(path) for path in paths]
+    keys = {setting.key for setting in _SETTINGS} | {"keymap", "thresholds"}
+    for file in loaded:
+        file.refuse_unknown(keys)
+    values: dict[str, Any] = {}
+    for setting in _SETTINGS:
+        for value, place in _said(setting, flags, environ, loaded):
+            values[setting.key] = setting.read(value, place)
+            break
+    values.setdefault("host", socket.gethostname())
+    values["keymap"] = _keymap(loaded)
+    values["thresholds"] = _thresholds(loaded)
+    return Config(**values)
+
+
+def default_files(environ: Mapping[str, str]) -> list[Path]:
+    """The machine's file, and the user's where a home is known."""
+    base = environ.get("XDG_CONFIG_HOME") or ""
+    if not base.startswith("/"):  # a relative one is to be ignored, says the XDG specification
+        home = environ.get("HOME") or ""
+        if not home.startswith("/"):
+            return [SYSTEM_FILE]
+        base = f"{home}/.config"
+    return [SYSTEM_FILE, Path(base) / USER_FILE]
+
+
+def _said(
+    setting: _Setting,
+    flags: Mapping[str, object],
+    environ: Mapping[str, str],
+    files: Sequence[ConfigFile],
+) -> Iterator[tuple[object, Place]]:
+    """Every value that was given for ``setting``, the strongest first."""
+    if setting.key in flags:
+        yield flags[setting.key], Place(f"--{setting.key.replace('_', '-')}")
+    for variable in setting.variables:
+        if environ.get(variable):
+            yield environ[variable], Place(variable)
+    for file in reversed(files):
+        if setting.key in file.values:
+            yield file.values[setting.key], file.place(setting.key)
+
+
+def _path(value: object, place: Place) -> Path:
+    text = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise place.error(f"must be a path, not {value!r}", 'a text such as "/var/lib/heal"')
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError as error:
+        raise place.error(f"{text!r} names no user's home", "an absolute path") from error
+    return place.base / path if place.base else path
+
+
+def _text(value: object, place: Place) -> str:
+    if not isinstance(value, str) or len(value) > _TEXT_LIMIT or not value.isprintable():
+        raise place.error(
+            "must be one line of text", f"at most {_TEXT_LIMIT} characters between quotes"
+        )
+    return value
+
+
+def _switch(value: object, place: Place) -> bool:
+    if isinstance(value, bool):
+        return value
+    word = value.strip().lower() if isinstance(value, str) else None
+    if word in _ON:
+        return True
+    if word in _OFF:
+        return False
+    raise place.error(f"must be true or false, not {value!r}", "true or false")
+
+
+def _redis_url(value: object, place: Place) -> str:
+    """A Redis URL. It may hold a password, so no message repeats it."""
+    instead = "redis://HOST:6379/0, rediss://… or unix:///path"
+    if not isinstance(value, str):
+        raise place.error("must be a URL", instead)
+    try:
+        url = urlsplit(value)
+        port = url.port
+    except ValueError as error:
+        raise place.error("is no URL: its host or port cannot be read", instead) from error
+    if url.scheme not in _SCHEMES:
+        raise place.error("is no URL of a Redis", instead)
+    if url.scheme == "unix" and not url.path:
+        raise place.error("names no socket", instead)
+    if url.scheme != "unix" and (not url.hostname or port == 0):
+        raise place.error("names no host", instead)
+    return value
+
+
+def _keymap(files: Sequence[ConfigFile]) -> dict[str, str]:
+    keymap: dict[str, str] = {}
+    for file in files:
+        for key, value in file.table("keymap").items():
+            if not isinstance(value, str) or not value:
+                place = file.place(key, "keymap")
+                raise place.error(f"must name keys, not {value!r}", 'a text such as "ctrl+t"')
+            keymap[key] = value
+    return keymap
+
+
+def _thresholds(files: Sequence[ConfigFile]) -> Thresholds:
+    values: dict[str, float] = {}
+    known = [entry.name for entry in fields(Thresholds)]
+    for file in files:
+        for key, value in file.table("thresholds").items():
+            place = file.place(key, "thresholds")
+            if key not in known:
+                raise place.error("is not known", f"one of {', '.join(known)}")
+            values[key] = _positive(value, place)
+    return Thresholds(**values)
+
+
+def _positive(value: object, place: Place) -> float:
+    try:
+        number = parse_duration(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise place.error(str(error), 'a number, or a text such as "3m"') from error
+    if type(number) not in {int, float} or not 0 < number < 1e9:  # type: ignore[operator]
+        raise place.error(f"must be more than 0, not {value!r}", 'a number, or "3m"')
+    return float(number)  # type: ignore[arg-type]
+
+
+_SETTINGS: Final = (
+    _Setting("state_root", _path, ("HEALCONSOLE_STATE_ROOT", "HEAL_STATE_ROOT")),
+    _Setting("audit", _path, ("HEALCONSOLE_AUDIT", "HEAL_AUDIT_FILE")),
+    _Setting("redis", _redis_url, ("HEALCONSOLE_REDIS", "HEAL_REDIS_URL")),
+    _Setting("textfile_dir", _path, ("HEALCONSOLE_TEXTFILE_DIR", "HEAL_TEXTFILE_DIR")),
+    _Setting("catalog", _path, ("HEALCONSOLE_CATALOG",)),
+    _Setting("read_only", _switch, ("HEALCONSOLE_READ_ONLY",)),
+    _Setting("theme", _text, ("HEALCONSOLE_THEME",)),
+    _Setting("host", _text, ("HEALCONSOLE_HOST",)),
+    _Setting("operator", _text, ("HEALCONSOLE_OPERATOR",)),
+    _Setting("incident", _text, ("HEALCONSOLE_INCIDENT",)),
+)
