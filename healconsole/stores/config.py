@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from healconsole.core.ages import parse_duration
 from healconsole.core.view import DEFAULT_THRESHOLDS, Thresholds
-from healconsole.stores.configfile import ConfigFile, Place
+from healconsole.stores.configfile import ConfigError, ConfigFile, Place
 
 __all__ = ["Config", "ConfigError", "load_config"]
 
