@@ -149,15 +149,15 @@ class ActDialog(AskingDialog):
     @work(thread=True, exclusive=True, exit_on_error=True)
     def _apply(self, plans: Sequence[ActPlan], reason: str, incident: str) -> None:
         """Apply each plan; one that fails does not keep the others from being applied."""
-        from healconsole.stores.apply import ChangedUnderneath
+        from healconsole.stores.apply import ChangedUnderneath, NotApplied
         from healconsole.stores.auditlog import AuditUnwritable
 
         done, problems = [], []
         for plan in plans:
             try:
                 applied = self.acts.apply(plan, reason=reason, incident=incident)
-            except ChangedUnderneath as problem:
-                problems.append(f"changed underneath you, so nothing was done: {problem}")
+            except (ChangedUnderneath, NotApplied) as problem:
+                problems.append(str(problem))
             except (ActRefused, AuditUnwritable, OSError) as problem:
                 problems.append(f"nothing was changed: {problem}")
             else:

@@ -51,13 +51,15 @@ class UndoDialog(AskingDialog):
 
     @work(thread=True, exclusive=True)
     def _undo(self, reason: str, incident: str) -> None:
-        from healconsole.stores.apply import ChangedUnderneath
+        from healconsole.stores.apply import ChangedUnderneath, NotApplied
         from healconsole.stores.auditlog import AuditUnwritable
 
         try:
             self.acts.undo(self.act.undo, reason=reason, incident=incident)
         except ChangedUnderneath as problem:
             said = f"something else has changed it since, so it stays: {problem}"
+        except NotApplied as problem:
+            said = str(problem)
         except (ActRefused, AuditUnwritable, OSError) as problem:
             said = f"nothing was changed: {problem}"
         else:
