@@ -3,3 +3,13 @@
 Enter alone never acts, each act is applied only to the state that was shown, and the screen
 behind shows its effect when the feed has read it back.
 """
+
+from healconsole.tui.dialogs.opening import (
+    open_dry_run,
+    open_reset,
+    open_run,
+    open_trip,
+    undo_last,
+)
+
+__all__ = ["open_dry_run", "open_reset", "open_run", "open_trip", "undo_last"]
