@@ -135,6 +135,26 @@ def test_a_clock_step_waits_at_most_another_cooldown(step: int) -> None:
         assert breaker_now(rec, 3, 600, now + 599).state is OPEN
 
 
+@pytest.mark.parametrize(
+    "rec",
+    [
+        BreakerRecord(3, NOW + 1),
+        ours(3, NOW + 1, OPEN, NOW + 1),
+        ours(3, NOW + 1, OPEN, NOW - 1),
+        ours(3, NOW, OPEN, NOW + 601),
+        ours(3, NOW - 9_999, OPEN, NOW + 9_999),
+    ],
+)
+def test_times_that_the_policy_cannot_have_set_count_as_a_whole_cooldown(
+    rec: BreakerRecord,
+) -> None:
+    found = breaker_now(rec, 3, 600, NOW)
+    assert (found.state, found.until) == (OPEN, NOW + 600)
+    assert found.anomaly.isprintable()
+    assert found.anomaly
+    assert rebased(rec, POLICY, NOW) == ours(3, min(rec.last_failure, NOW), OPEN, NOW + 600)
+
+
 def test_three_failures_open_it_and_one_more_reopens_it() -> None:
     rec: BreakerRecord | None = None
     for count in (1, 2):

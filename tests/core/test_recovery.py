@@ -69,6 +69,17 @@ def test_killed_after_its_success_was_on_disk() -> None:
     assert found.reason == "pid 4711 ended before it recorded its success"
 
 
+def test_after_a_clock_step_back_nothing_is_written_ahead_of_the_clock() -> None:
+    found = recover(CLAIM, None, STARTED, None, POLICY, NOW - 3_600)
+    assert found.bucket == BucketRecord(NOW - 3_600, 1_000_000, 16_700, 3)
+
+
+def test_an_interruption_never_makes_a_marker_younger() -> None:
+    later = replace(STARTED, at=NOW - 5)
+    found = recover(CLAIM, None, later, None, POLICY, NOW)
+    assert found.marker == replace(later, outcome="interrupted")
+
+
 def test_recovering_twice_writes_the_same() -> None:
     first = recover(CLAIM, None, None, None, POLICY, NOW)
     again = recover(CLAIM, first.bucket, first.marker, None, POLICY, NOW)
