@@ -13,13 +13,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from healconsole.cli.errors import DONE, RefusedError
-from healconsole.cli.output import paint, show
+from healconsole.cli.eventline import event_line
+from healconsole.cli.output import paint, show, width
 from healconsole.cli.settings import look, settings, the_healer
 from healconsole.core.acts import ActPlan, ActRefused
 from healconsole.core.snapshot import HealerState, Snapshot
 from healconsole.core.text import visible
 from healconsole.engine.operators import OperatorDesk, identify
-from healconsole.stores.apply import ChangedUnderneath
+from healconsole.stores.apply import ChangedUnderneath, NotApplied
 from healconsole.stores.auditlog import AuditUnwritable
 
 
@@ -30,6 +31,7 @@ class Scene:
     desk: OperatorDesk
     healer: HealerState
     snapshot: Snapshot
+    incident: str
 
 
 def trip(args: argparse.Namespace) -> int:
@@ -76,16 +78,16 @@ def begin(args: argparse.Namespace) -> Scene:
     snapshot = look(config)
     operator = identify(os.environ, via="cli", named=config.operator)
     desk = OperatorDesk(config.state_root, config.audit, operator, time.time, config.host)
-    return Scene(desk, the_healer(snapshot, args.name), snapshot)
+    return Scene(desk, the_healer(snapshot, args.name), snapshot, args.incident or config.incident)
 
 
 def _do(args: argparse.Namespace, scene: Scene, make_plan: Callable[[], ActPlan]) -> int:
     try:
         plan = make_plan()
-        scene.desk.apply(plan, reason=args.reason, incident=args.incident)
+        scene.desk.apply(plan, reason=args.reason, incident=scene.incident)
     except ActRefused as error:
         raise RefusedError(f"{args.verb} {args.name}: refused: {error}") from error
-    except ChangedUnderneath as error:
+    except (ChangedUnderneath, NotApplied) as error:
         raise RefusedError(f"{args.verb} {args.name}: {error}") from error
     except AuditUnwritable as error:
         raise RefusedError(
@@ -99,6 +101,13 @@ def _do(args: argparse.Namespace, scene: Scene, make_plan: Callable[[], ActPlan]
 def _tell(plan: ActPlan) -> None:
     scope = f" / {visible(plan.scope)}" if plan.scope is not None else ""
     show(f"{paint('✔', 'good')} {visible(plan.verb)} {visible(plan.healer)}{scope}")
+    opened_by = [event_line(event, time.time(), width()) for event in plan.failures]
+    if opened_by:
+        show("  what opened it")
+    for line in opened_by:
+        show(f"    {line}")
+    if plan.trend:
+        show(f"    {visible(plan.trend)}")
     for title, lines in (
         ("was", plan.now_lines),
         ("is", plan.after_lines),

@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
             return REFUSED if plan.verdict is not None else DONE
         # In a thread, so that Ctrl-C reaches this one while the cycle goes on to its record.
         with ThreadPoolExecutor(max_workers=1) as pool:
-            running = pool.submit(cycle.run, reason=args.reason, incident=args.incident)
+            running = pool.submit(cycle.run, reason=args.reason, incident=scene.incident)
             result, interrupted = _wait(running, cycle)
     except ActRefused as error:
         raise RefusedError(f"run {args.name}: refused: {error}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
@@ -11,6 +12,7 @@ from healconsole.cli.errors import DONE, RefusedError, UsageError
 from healconsole.cli.output import show, write_utf8
 from healconsole.cli.parser import build_parser
 from healconsole.cli.screen import open_console, require_terminal
+from healconsole.cli.settings import settings
 
 
 def heal_sh(_args: argparse.Namespace) -> int:
@@ -43,19 +45,43 @@ def guard(args: argparse.Namespace) -> int:
 
     Raises:
         UsageError: there is no command.
+        RefusedError: read-only.
     """
     from healconsole.engine.guardcmd import main
 
     if not args.guarded_command:
         raise UsageError("guard: name the command behind --, as in: guard ... -- reap /var/cores")
-    return main(args)
+    return main(_with_sources(args))
 
 
 def heal(args: argparse.Namespace) -> int:
-    """Run a healer that is declared in TOML."""
-    from healconsole.engine.declared import main
+    """Run a healer that is declared in TOML.
 
-    return main(args)
+    Raises:
+        UsageError: the file declares no healer.
+        RefusedError: read-only.
+    """
+    from healconsole.engine.declared import DeclarationError, main
+
+    try:
+        return main(_with_sources(args))
+    except DeclarationError as error:
+        raise UsageError(f"heal: {error}") from error
+
+
+def _with_sources(args: argparse.Namespace) -> argparse.Namespace:
+    """``args`` with the sources that the configuration names where no flag does.
+
+    ``HEAL_STATE_DIR`` names one healer's directory whole, and wins over a root that no flag
+    gave.
+    """
+    config = settings(args)
+    if config.read_only:
+        raise RefusedError(f"{args.verb}: a healer writes its state, and this is --read-only")
+    found = {name: getattr(config, name) for name in ("audit", "redis", "textfile_dir")}
+    if "state_root" in args or not os.environ.get("HEAL_STATE_DIR"):
+        found["state_root"] = config.state_root
+    return argparse.Namespace(**{**vars(args), **found})
 
 
 def demo(args: argparse.Namespace) -> int:

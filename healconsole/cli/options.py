@@ -160,6 +160,16 @@ def _whole(text: str) -> int:
     return int(text)
 
 
+def _whole_seconds(text: str) -> int:
+    span = _seconds(text)
+    if span != int(span):
+        raise ValueError(f"{text!r} is not a whole number of seconds")
+    return int(span)
+
+
+whole_seconds = _checked(_whole_seconds)
+"""Whole seconds as a plain number, or a span with its unit."""
+
 whole = _checked(_whole)
 """A whole number, zero or more."""
 

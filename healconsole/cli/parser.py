@@ -14,6 +14,7 @@ from healconsole.cli.options import (
     existing_file,
     seconds,
     whole,
+    whole_seconds,
 )
 
 Command = Callable[[argparse.Namespace], int]
@@ -195,8 +196,10 @@ def _add_guard(command: AddCommand) -> None:
     guard.add_argument("--rate", metavar="R", help="tokens per second; 0.0167")
     guard.add_argument("--burst", metavar="N", type=whole, help="tokens at most; 3")
     guard.add_argument("--max-failures", metavar="N", type=whole, help="failures that open it; 3")
-    guard.add_argument("--cooldown", metavar="S", type=seconds, help="time that it stays open")
-    guard.add_argument("--bucket", metavar="S", type=seconds, help="one act in this time; 5m")
+    guard.add_argument(
+        "--cooldown", metavar="S", type=whole_seconds, help="time for which it is open"
+    )
+    guard.add_argument("--bucket", metavar="S", type=whole_seconds, help="one act in this time; 5m")
     guard.add_argument("--settle", metavar="S", type=seconds, help="wait before the check; 5s")
     guard.add_argument("--timeout", metavar="S", type=seconds, help="end the command after; 60s")
     guard.add_argument("--dry-run", action="store_true", help="write what would be done")

@@ -11,9 +11,10 @@ from dataclasses import replace
 from healconsole.cli.errors import RefusedError, UsageError
 from healconsole.core.snapshot import HealerState, Snapshot
 from healconsole.core.words import SourceState
-from healconsole.stores.config import Config, ConfigError, load_config
+from healconsole.stores.config import Config, load_config
+from healconsole.stores.configfile import ConfigError
 
-FLAGS = ("state_root", "audit", "redis", "textfile_dir", "catalog", "config", "read_only", "wall")
+FLAGS = ("state_root", "audit", "redis", "textfile_dir", "catalog", "config", "read_only")
 
 
 def settings(args: argparse.Namespace) -> Config:

@@ -7,13 +7,12 @@ import select
 import sys
 import time
 from collections.abc import Iterable
-from itertools import islice
 from typing import Final
 
 from healconsole.cli.errors import DONE, RefusedError, UsageError
 from healconsole.cli.eventline import event_line
 from healconsole.cli.output import complain, escape_json, show, to_json, width, write_utf8
-from healconsole.cli.settings import settings
+from healconsole.cli.settings import local_offset, settings
 from healconsole.core.auditfilter import AuditFilter, FilterError, parse_filter
 from healconsole.core.auditline import AuditLine, UnparsableLine
 from healconsole.stores.history import History
@@ -21,6 +20,9 @@ from healconsole.stores.tail import Tail, TailStep
 
 LOOK_EVERY_MS: Final = 100
 """Time between two looks at a log that is followed; a look without news is two stats."""
+
+CLOCKS_DIFFER_S: Final = 60.0
+"""Lines are in the order of their writers' clocks, which differ by less than this."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -30,9 +32,9 @@ def run(args: argparse.Namespace) -> int:
         UsageError: the filter cannot be understood.
         RefusedError: the log cannot be read, or is not there and is not waited for.
     """
-    config = settings(args)
+    config, now = settings(args), time.time()
     try:
-        wanted = parse_filter(args.filter, time.time())
+        wanted = parse_filter(args.filter, now, local_offset(now))
     except FilterError as error:
         raise UsageError(f"--filter: {error}") from error
     tail = Tail(config.audit)
@@ -53,15 +55,18 @@ def run(args: argparse.Namespace) -> int:
 
 def _newest(step: TailStep, history: History, wanted: AuditFilter, count: int) -> list[AuditLine]:
     """The last ``count`` lines that match; the log is read backwards only as far as needed."""
-
-    def backwards() -> Iterable[AuditLine]:
-        lines: tuple[AuditLine, ...] | list[AuditLine] = step.lines
-        while lines:
-            yield from reversed(lines)
-            lines = list(history.lines_before(lines[0].offset, 1_000))
-
-    matching = (line for line in backwards() if wanted.matches(line))
-    return list(islice(matching, count))[::-1]
+    oldest = 0
+    if wanted.since is not None:
+        oldest = history.find_time(wanted.since - CLOCKS_DIFFER_S)
+    offset = step.size - step.unfinished
+    found: list[AuditLine] = []
+    while len(found) < count:
+        back = history.scan(wanted.matches, offset, "back")
+        found += reversed(back.lines)
+        offset = back.offset
+        if back.done or offset <= oldest:
+            break
+    return found[:count][::-1]
 
 
 def _follow(tail: Tail, step: TailStep, wanted: AuditFilter, printer: _Printer) -> None:
