@@ -31,7 +31,7 @@ FILTER_MAX = 1000
 
 _TIMES = ("since", "until")
 _TERM = re.compile(
-    r"""(?P<minus>-?)(?:(?P<field>[A-Za-z_]+):)?(?:"(?P<quoted>[^"]*)"|(?P<word>[^\s"]+))(?=\s|$)"""
+    r"""(?P<minus>-?+)(?:(?P<field>[A-Za-z_]+):)?+(?:"(?P<quoted>[^"]*)"|(?P<word>[^\s"]+))(?=\s|$)"""
 )
 _BLANKS = re.compile(r"\s*")
 _CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))?", re.ASCII)
