@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import time
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
+from textual import work
 from textual.app import App
 from textual.binding import BindingType
+from textual.command import Provider
 from textual.filter import LineFilter
 from textual.reactive import reactive
 from textual.screen import Screen
 
 from healconsole.core.snapshot import EMPTY, HealerState, Snapshot
 from healconsole.core.text import visible
+from healconsole.stores.config import Config
+from healconsole.stores.history import History
 from healconsole.tui import keys
+from healconsole.tui.dialogs.session import ActSession
 from healconsole.tui.keys import Key
 from healconsole.tui.messages import SnapshotTaken
+from healconsole.tui.palette import VerbProvider
 from healconsole.tui.ports import Acts, Clock, Feed, FeedFactory, LogReader, View
 from healconsole.tui.safetext import LastFilter
+from healconsole.tui.screens.audit import AuditScreen
+from healconsole.tui.screens.explain import ExplainScreen
+from healconsole.tui.screens.help import HelpScreen
 from healconsole.tui.screens.home import HomeScreen
+from healconsole.tui.screens.locks import LocksScreen
+from healconsole.tui.screens.wall import WallScreen
 from healconsole.tui.stylesheets import stylesheets
-from healconsole.tui.themes import DARK, LIGHT, OWN_VARIABLES
+from healconsole.tui.themes import DARK, LIGHT, OWN_VARIABLES, theme_for
 
 SILENT_AFTER_S = 10.0
 """Seconds without a word from the feed after which the screen says so."""
@@ -35,9 +48,16 @@ class ConsoleApp(App[int]):
 
     TITLE = "healconsole"
     ENABLE_COMMAND_PALETTE = True
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {VerbProvider}
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(keys.binding(key, show=False) for key in (*keys.EVERYWHERE,)),
+        *(keys.binding(key, show=False) for key in (*keys.EVERYWHERE, keys.REPAIR)),
     ]
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [
+        (0, "-narrow"),
+        (110, "-wide"),
+        (160, "-broad"),
+    ]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-low"), (32, "-high")]
     snapshot: reactive[Snapshot] = reactive(EMPTY, init=False, repaint=False)
 
     def __init__(
@@ -48,6 +68,7 @@ class ConsoleApp(App[int]):
         *,
         acts: Acts | None = None,
         log: LogReader | None = None,
+        repair: Callable[[], str] | None = None,
     ) -> None:
         self.last_filter = LastFilter()
         super().__init__(css_path=[str(path) for path in stylesheets()])
@@ -55,11 +76,16 @@ class ConsoleApp(App[int]):
         self.clock = clock
         self.acts = acts
         self.log_reader = log
+        self._repair = repair
+        self.session = ActSession(view.incident)
         self._feed: Feed = feed_factory(self._taken)
         self._last_word = 0.0
         for theme in (DARK, LIGHT):
             self.register_theme(theme)
-        self.theme = view.theme
+        if view.theme in self.available_themes:
+            self.theme = view.theme
+        else:
+            self.theme = DARK.name
         self.animation_level = "none"
         if view.keymap:
             self.set_keymap(view.keymap)
@@ -74,11 +100,14 @@ class ConsoleApp(App[int]):
 
     def get_default_screen(self) -> Screen[None]:
         """Return the screen that everything starts on."""
-        return HomeScreen()
+        return WallScreen() if self.view.wall else HomeScreen()
 
     def on_mount(self) -> None:
         """Start to look."""
         self._last_word = self.clock()
+        if self.view.theme not in self.available_themes:
+            known = ", ".join(sorted(self.available_themes))
+            self.say(f"there is no theme {self.view.theme!r}; there are: {known}", bad=True)
         self._feed.start()
         self.set_interval(1.0, self._tick, name="ages")
 
@@ -94,6 +123,10 @@ class ConsoleApp(App[int]):
     def look_at(self, name: str | None) -> None:
         """Have the markers of this healer read too."""
         self._feed.look_at(name)
+
+    def poke(self) -> None:
+        """Have the feed look now: something was done whose effect shall be seen."""
+        self._feed.poke()
 
     @property
     def silent_s(self) -> float:
@@ -118,6 +151,46 @@ class ConsoleApp(App[int]):
                 return "there is no healer under the cursor"
         return ""
 
+    def explain(self, healer: HealerState | None) -> None:
+        """Ask the guardrails for any intent of ``healer``."""
+        if healer is None:
+            self.say("explain: there is no healer under the cursor")
+        else:
+            self.push_screen(ExplainScreen(healer.name))
+
+    def action_audit(self) -> None:
+        """Open the log, unless it is open."""
+        if not isinstance(self.screen, AuditScreen):
+            self.push_screen(AuditScreen())
+
+    def action_locks(self) -> None:
+        """Open the locks, unless they are open."""
+        if not isinstance(self.screen, LocksScreen):
+            self.push_screen(LocksScreen())
+
+    def action_help(self) -> None:
+        """Show every key."""
+        self.push_screen(HelpScreen((keys.REPAIR,) if self._repair else ()))
+
+    def action_undo(self) -> None:
+        """Take the last act back."""
+        why = self.why_not(keys.UNDO, None)
+        if why:
+            self.say(f"undo: {why}")
+            return
+        from healconsole.tui.dialogs import undo_last  # it can write
+
+        undo_last(self)
+
+    def action_repair(self) -> None:
+        """Repair what the demo broke; there is no such key outside the demo."""
+        if self._repair is not None:
+            self._run_repair(self._repair)
+
+    @work(thread=True, exclusive=True, group="repair")
+    def _run_repair(self, repair: Callable[[], str]) -> None:
+        self.call_from_thread(self.say, repair())
+
     def say(self, text: str, *, bad: bool = False) -> None:
         """Say a sentence at the edge of the screen. Data in it is shown, never obeyed."""
         self.notify(visible(text), severity="error" if bad else "information", markup=False)
@@ -131,3 +204,44 @@ class ConsoleApp(App[int]):
         tick = getattr(screen, "tick", None)
         if tick is not None:
             tick(self.clock())
+
+
+def create_app(
+    config: Config,
+    feed_factory: FeedFactory,
+    clock: Clock,
+    *,
+    wall: bool = False,
+    repair: Callable[[], str] | None = None,
+) -> ConsoleApp:
+    """Build the console that ``config`` describes.
+
+    A read-only one, and the wall, load and construct nothing that can write.
+    """
+    read_only = config.read_only or wall
+    acts, operator = (None, "") if read_only else _desk(config, clock)
+    now = clock()
+    view = View(
+        host=config.host,
+        operator=operator,
+        incident=config.incident,
+        read_only=read_only,
+        wall=wall,
+        theme=theme_for(config.theme, os.environ),
+        keymap=dict(config.keymap),
+        thresholds=config.thresholds,
+        utc_offset_s=time.localtime(now).tm_gmtoff,
+        state_root=str(config.state_root),
+        audit=str(config.audit),
+    )
+    return ConsoleApp(
+        view, feed_factory, clock, acts=acts, log=History(config.audit), repair=repair
+    )
+
+
+def _desk(config: Config, clock: Clock) -> tuple[Acts, str]:
+    from healconsole.engine.operators import OperatorDesk, identify
+
+    operator = identify(os.environ, via="tui", named=config.operator)
+    desk = OperatorDesk(config.state_root, config.audit, operator, clock, config.host)
+    return desk, operator.user

@@ -18,11 +18,16 @@ class Key(NamedTuple):
     does: str
     help: str
 
+    @property
+    def action(self) -> str:
+        """The name of its action."""
+        return self.id.replace("-", "_")
+
 
 TRIP = Key("trip", "t", "trip", "stop a healer: force its circuits open, for a time or until reset")
 RESET = Key("reset", "r", "reset", "after the investigation: let a stopped healer act again")
 DRY_RUN = Key("dry-run", "d", "dry-run", "turn rehearsal on or off")
-RUN = Key("run", "x", "run cycle", "run one guarded cycle now, and watch it")
+RUN = Key("run", "x", "run", "run one guarded cycle now, and watch it")
 UNDO = Key("undo", "u", "undo", "take the last act back, if nothing else has changed it")
 MARK = Key("mark", "space", "mark", "mark several healers for one act")
 FILTER = Key("filter", "slash", "filter", "show only what matches what you type")
@@ -50,4 +55,4 @@ ALL = (
 
 def binding(key: Key, *, show: bool = True) -> Binding:
     """Return the binding of a key; its action has the key's name."""
-    return Binding(key.keys, key.id.replace("-", "_"), key.does, show=show, id=key.id)
+    return Binding(key.keys, key.action, key.does, show=show, id=key.id)

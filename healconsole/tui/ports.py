@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from healconsole.core.auditline import AuditLine
-from healconsole.core.snapshot import HealerState, Snapshot
+from healconsole.core.snapshot import CatalogEntry, HealerState, Snapshot
 from healconsole.core.view import Thresholds
 
 if TYPE_CHECKING:  # a read-only console never loads what can write
     from healconsole.core.acts import ActPlan
     from healconsole.engine.operators import Operator
+    from healconsole.stores.apply import Applied, UndoRecord
 
 Clock = Callable[[], float]
 """Epoch seconds."""
@@ -41,6 +42,18 @@ class Feed(Protocol):
 FeedFactory = Callable[[Callable[[Snapshot], None]], Feed]
 
 
+class LogStep(Protocol):
+    """What one step of a search found."""
+
+    @property
+    def lines(self) -> Sequence[AuditLine]:
+        """Matching lines, oldest first."""
+
+    @property
+    def offset(self) -> int:
+        """Where the next step begins."""
+
+
 class LogReader(Protocol):
     """The whole audit log by byte offset, rotated files not included."""
 
@@ -49,6 +62,9 @@ class LogReader(Protocol):
 
     def lines_after(self, offset: int, count: int) -> Sequence[AuditLine]:
         """At most ``count`` lines from ``offset`` on, oldest first."""
+
+    def scan(self, matches: Callable[[AuditLine], bool], offset: int) -> LogStep:
+        """Take one bounded step back from ``offset``, and return the lines that match."""
 
     def find_time(self, ts: float) -> int:
         """Offset of the first line at or after ``ts``."""
@@ -80,6 +96,15 @@ class Acts(Protocol):
 
     def plan_release(self, healer: HealerState) -> ActPlan:
         """Take back a hold."""
+
+    def apply(self, plan: ActPlan, *, reason: str, incident: str = "") -> Applied:
+        """Do what a plan shows, if the state still is what it shows."""
+
+    def undo(self, record: UndoRecord, *, reason: str, incident: str = "") -> Applied:
+        """Take an act back, if nothing else has changed what it left."""
+
+    def read(self, name: str, catalog: CatalogEntry | None = None) -> HealerState:
+        """A healer as its directory is now."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ State is never told by colour alone; these only help the eye to find it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from textual.theme import Theme
 
 DARK = Theme(
@@ -59,3 +61,21 @@ OWN_VARIABLES = {
     "cursor-line": "ansi_bright_black",
 }
 """What the stylesheets ask of a theme that is not ours."""
+
+_SHORT = {"": DARK.name, "dark": DARK.name, "light": LIGHT.name, "ansi": "ansi-dark"}
+
+
+def theme_for(name: str, environ: Mapping[str, str]) -> str:
+    """Return the theme that ``name`` (of the configuration) means on this terminal.
+
+    With no name given a terminal of 16 colours gets its own colours: ours, rounded to these,
+    would be anybody's guess.
+
+    >>> theme_for("light", {}), theme_for("", {"TERM": "linux"})
+    ('healconsole-light', 'ansi-dark')
+    """
+    rich = "256" in environ.get("TERM", "") or environ.get("COLORTERM", "")
+    kitty = environ.get("TERM", "") in {"xterm-kitty", "alacritty", "xterm-ghostty", "foot"}
+    if not name and not rich and not kitty:
+        return "ansi-dark"
+    return _SHORT.get(name, name)

@@ -50,7 +50,7 @@ def event(ago: float, healer: str, outcome: str, intent: str, **more: object) ->
     )
 
 
-def cycle(  # noqa: PLR0913 - a cycle has that many fields
+def cycle(
     ago: float,
     intent: str = "",
     *,
@@ -189,7 +189,9 @@ def _reaper(*, dry: bool) -> HealerState:
             mode="dry-run" if dry else "live",
         ),
         heartbeat=beat(8),
-        dry_run=OverrideRecord(True, int(NOW - 86_400), 0, "ana") if dry else None,
+        dry_run=OverrideRecord(on=True, since=int(NOW - 86_400), until=0, operator="ana")
+        if dry
+        else None,
         buckets=(bucket("remove_cores", 3.0),),
         markers_total=3,
         marker_keys=frozenset({"cc" * 32, "dd" * 32, "ee" * 32}),
@@ -303,7 +305,9 @@ def corrupt_file() -> Snapshot:
             ),
         ),
     )
-    bad = UnparsableLine(19_999_000, 40, b"{\x1b]0;owned\x07 [@click=app.quit]\xe2\x80\xae", "no JSON")
+    bad = UnparsableLine(
+        19_999_000, 40, b"{\x1b]0;owned\x07 [@click=app.quit]\xe2\x80\xae", "no JSON"
+    )
     site = _site(
         (sick, _broker(stale=False), _reaper(dry=False), _mailq()), (*_events(opened=False), bad)
     )

@@ -24,12 +24,6 @@ class ConsoleScreen(Screen[None]):
     SHOWN_KEYS: ClassVar[tuple[Key, ...]] = ()
     """The keys of the key bar, in order."""
     BINDINGS: ClassVar[list[BindingType]] = []
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
-        (0, "-narrow"),
-        (110, "-wide"),
-        (160, "-broad"),
-    ]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-low"), (32, "-high")]
 
     @property
     def console_app(self) -> ConsoleApp:
@@ -68,7 +62,7 @@ class ConsoleScreen(Screen[None]):
         """Show the keys as they work now."""
         for bar in self.query(KeyBar):
             bar.show(
-                KeyHint(self._spelled(key), key.does, not self.why_not(key), key.id.replace("-", "_"))
+                KeyHint(self._spelled(key), key.does, not self.why_not(key), key.action)
                 for key in self.SHOWN_KEYS
             )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -13,10 +14,12 @@ from healconsole.core.snapshot import HealerState, Snapshot
 from healconsole.core.view import HealerRow, counts, healer_row, rows
 from healconsole.tui import keys
 from healconsole.tui.keys import Key
-from healconsole.tui.screens.base import ConsoleScreen
+from healconsole.tui.screens.acting import ActingScreen
+from healconsole.tui.screens.healer import HealerScreen
 from healconsole.tui.widgets.answer import Answer
 from healconsole.tui.widgets.healertable import HealerTable
 from healconsole.tui.widgets.keybar import KeyBar
+from healconsole.tui.widgets.prompt import Prompt
 from healconsole.tui.widgets.rule import Rule
 from healconsole.tui.widgets.statusline import Status, StatusLine
 from healconsole.tui.widgets.tailpane import TailPane
@@ -25,7 +28,7 @@ _SLICE = 64
 """Rows out of sight that one tick computes again; so a thousand healers cost what ten do."""
 
 
-class HomeScreen(ConsoleScreen):
+class HomeScreen(ActingScreen):
     """The table of healers, the answer for the one under the cursor, and the live log."""
 
     SHOWN_KEYS: ClassVar[tuple[Key, ...]] = (
@@ -33,7 +36,7 @@ class HomeScreen(ConsoleScreen):
         keys.AUDIT, keys.LOCKS, keys.HELP, keys.QUIT,
     )  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(keys.binding(key) for key in (*keys.ACTS, keys.MARK, keys.FILTER, keys.EXPLAIN)),
+        *(keys.binding(key) for key in (keys.MARK, keys.FILTER, keys.EXPLAIN)),
         keys.binding(keys.OPEN),
         keys.binding(keys.SETTLE, show=False),
         keys.binding(keys.BACK, show=False),
@@ -45,6 +48,7 @@ class HomeScreen(ConsoleScreen):
         self._rows: dict[str, HealerRow] = {}
         self._shown: Snapshot | None = None
         self._next = 0
+        self._filter = ""
 
     def compose(self) -> ComposeResult:
         """Lay the parts out; the stylesheet places them for the size there is."""
@@ -58,6 +62,7 @@ class HomeScreen(ConsoleScreen):
             with Vertical(id="tail-side"):
                 yield Rule("Audit", id="tail-rule")
                 yield TailPane(id="tail")
+        yield Prompt(id="prompt")
         yield KeyBar(id="keys")
 
     def subject(self) -> HealerState | None:
@@ -75,6 +80,7 @@ class HomeScreen(ConsoleScreen):
         self.query_one(StatusLine).show(
             Status(snapshot, counts(self._rows.values()), now, app.view, app.silent_s)
         )
+        self._label_top(table)
         healer = app.healer(table.selected)
         self.query_one(Answer).show(healer, snapshot, now, app.view.utc_offset_s)
         self.query_one(TailPane).show(
@@ -90,6 +96,53 @@ class HomeScreen(ConsoleScreen):
         self.tick(self.console_app.clock())
         self.refresh_keys()
 
+    def on_healer_table_opened(self, message: HealerTable.Opened) -> None:
+        """Open the healer that was clicked twice."""
+        self.app.push_screen(HealerScreen(message.name))
+
+    def on_prompt_changed(self, message: Prompt.Changed) -> None:
+        """Show the healers whose names match what is typed."""
+        self._filter = message.text.strip().lower()
+        self._again()
+
+    def on_prompt_closed(self, message: Prompt.Closed) -> None:
+        """Go back to the table; escape takes the filter away."""
+        self._filter = message.text.strip().lower()
+        self._again()
+        self.query_one(HealerTable).focus()
+
+    def subjects(self) -> Sequence[HealerState]:
+        """Return the marked healers, or the one under the cursor."""
+        marked = self.query_one(HealerTable).marked
+        if not marked:
+            return super().subjects()
+        return tuple(h for h in self.console_app.snapshot.healers if h.name in marked)
+
+    def action_open(self) -> None:
+        """Open the healer under the cursor."""
+        name = self.query_one(HealerTable).selected
+        if name is None:
+            self.console_app.say("open: there is no healer under the cursor")
+        else:
+            self.app.push_screen(HealerScreen(name))
+
+    def action_explain(self) -> None:
+        """Ask the guardrails for any intent."""
+        self.console_app.explain(self.subject())
+
+    def action_filter(self) -> None:
+        """Type a part of a healer's name."""
+        self.query_one(Prompt).ask("filter", "healers named", self._filter)
+
+    def action_back(self) -> None:
+        """Take the marks away, then the filter."""
+        table = self.query_one(HealerTable)
+        if table.marked:
+            table.clear_marks()
+        elif self._filter:
+            self._filter = ""
+            self._again()
+
     def action_mark(self) -> None:
         """Mark the healer under the cursor."""
         self.query_one(HealerTable).toggle_mark()
@@ -97,6 +150,9 @@ class HomeScreen(ConsoleScreen):
     def action_settle(self) -> None:
         """Put the worst first again."""
         self.query_one(HealerTable).settle()
+        self._again()
+
+    def _again(self) -> None:
         self._shown = None
         self.tick(self.console_app.clock())
 
@@ -104,8 +160,19 @@ class HomeScreen(ConsoleScreen):
         self._shown = snapshot
         ordered = rows(snapshot, now, self.console_app.view.thresholds)
         self._rows = {row.name: row for row in ordered}
+        listed = [row for row in ordered if self._filter in row.name.lower()]
         self._fit_table(len(ordered))
-        self.query_one(HealerTable).show_rows(ordered)
+        self.query_one(HealerTable).show_rows(listed)
+
+    def _label_top(self, table: HealerTable) -> None:
+        """What of the table is not in sight, on the rule above it."""
+        hidden = len(table.order) - len(table.visible_names())
+        notes = [
+            f"/{self._filter}" if self._filter else "",
+            f"{len(table.marked)} marked" if table.marked else "",
+            f"{len(table.order)} healers, {hidden} out of sight" if hidden > 0 else "",
+        ]
+        self.query_one("#top-rule", Rule).label("", "  ".join(filter(None, notes)))
 
     def _freshen(self, snapshot: Snapshot, now: float) -> None:
         """Compute what is in sight for now, and a slice of the rest."""

@@ -34,8 +34,13 @@ def audit_columns(width: int, *, healer: bool = True, longest: int = 20) -> Audi
     return AuditColumns(width, name)
 
 
-def audit_line(line: AuditLine, columns: AuditColumns, utc_offset_s: int) -> Line:
-    """Return the line of one event, or of what did not parse."""
+def audit_line(
+    line: AuditLine, columns: AuditColumns, utc_offset_s: int, *, alone: bool = True
+) -> Line:
+    """Return the line of one event, or of what did not parse.
+
+    ``alone`` False leaves the intent to the second line, `audit_detail`.
+    """
     if not isinstance(line, AuditEvent):
         return _pad(
             [
@@ -54,18 +59,28 @@ def audit_line(line: AuditLine, columns: AuditColumns, utc_offset_s: int) -> Lin
     cells: list[Cell] = [gap(1), cell(when, "dim"), gap(1)]
     if columns.healer:
         cells += [fit(line.healer or "-", columns.healer), gap(1)]
-    cells += [cell(sign.glyph, sign.tone), gap(1), _outcome(line, columns.outcome, sign.tone), gap(1)]
-    cells += [cell(line.intent or line.scope or "", "text")]
+    outcome = _outcome(line, columns.outcome, sign.tone)
+    cells += [cell(sign.glyph, sign.tone), gap(1), outcome, gap(1)]
+    if alone:
+        cells.append(cell(line.intent or line.scope or "", "text"))
     if line.count > 1:
         cells.append(cell(f"  x{line.count}", "strong"))
     if line.outcome.startswith("operator-") and line.operator:
         cells.append(cell(f"  by {line.operator.get('user', '?')}", "accent"))
-    tail = line.reason if columns.broad or not line.intent else ""
+    tail = line.reason if alone and (columns.broad or not line.intent) else ""
     if tail:
         cells += [gap(2), cell(tail, "dim")]
     if columns.broad and line.fact:
         cells += [gap(2), cell(line.fact, "dim")]
     return _pad(cells, columns.width)
+
+
+def audit_detail(line: AuditLine, columns: AuditColumns) -> Line:
+    """Return the second line of an event, where there is room for two: reason and fact."""
+    if not isinstance(line, AuditEvent):
+        return _pad([gap(10), cell(line.raw, "dim")], columns.width)
+    says = "  ".join(part for part in (line.intent, line.reason, line.fact) if part)
+    return _pad([gap(10), cell(says, "dim")], columns.width)
 
 
 def _outcome(event: AuditEvent, width: int, tone: str) -> Cell:

@@ -6,7 +6,6 @@ cell by cell tells which columns changed, so that a tick of one age costs the by
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from rich.cells import cell_len, set_cell_size
@@ -94,16 +93,19 @@ def changed_spans(old: Line, new: Line) -> list[tuple[int, int]]:
     return spans
 
 
-def wrap(cells: Iterable[Cell], width: int, indent: int = 1) -> list[Line]:
-    """Flow cells over lines of at most ``width`` columns; a cell is never broken."""
-    lines: list[Line] = []
-    current: list[Cell] = [gap(indent)]
-    used = indent
-    for piece in cells:
-        if used + piece.width > width and len(current) > 1:
-            lines.append(tuple(current))
-            current, used = [gap(indent)], indent
-        current.append(piece)
-        used += piece.width
-    lines.append(tuple(current))
-    return lines
+def folded(data: str | bytes, width: int, most: int = 3) -> list[str]:
+    """Fold text at blanks over at most ``most`` lines; the last one is cut if it must be.
+
+    >>> folded("open until 14:39, in 7m", 12)
+    ['open until', '14:39, in 7m']
+    """
+    lines: list[str] = []
+    for word in visible(data).split(" "):
+        joined = f"{lines[-1]} {word}" if lines else word
+        if lines and cell_len(joined) <= width:
+            lines[-1] = joined
+        else:
+            lines.append(word)
+    if len(lines) > most:
+        lines[most - 1 :] = [" ".join(lines[most - 1 :])]
+    return [line if cell_len(line) <= width else fit(line, width).text for line in lines]

@@ -50,6 +50,14 @@ class CellView(ScrollView):
                 self._repaint(changed, 0, self.size.width)
         self._marked_line = index
 
+    def line_count(self) -> int:
+        """Return how many lines there are."""
+        return len(self._lines)
+
+    def line(self, index: int) -> Line:
+        """Return one line; those that do not exist are empty."""
+        return self._lines[index] if 0 <= index < len(self._lines) else EMPTY_LINE
+
     def show_lines(self, lines: Sequence[Line]) -> None:
         """Show these lines. Only what differs from the last ones is painted."""
         old, self._lines = self._lines, tuple(lines)
@@ -80,7 +88,7 @@ class CellView(ScrollView):
     def render_line(self, y: int) -> Strip:
         """Draw one row of the widget."""
         index = self.line_at(y)
-        line = self._lines[index] if 0 <= index < len(self._lines) else EMPTY_LINE
+        line = self.line(index)
         under_cursor = index == self._marked_line
         segments = [
             Segment(piece.text, self._style(piece.tone, under_cursor))

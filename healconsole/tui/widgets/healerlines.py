@@ -46,11 +46,12 @@ def columns_for(width: int, names: Iterable[str]) -> Columns:
     longest = max((len(name) for name in names), default=12)
     if width < WIDE:
         return Columns(name=max(8, width - 59))
-    spare = width - 103
-    name = min(max(20, longest), max(20, spare))
-    scope = min(24, max(8, spare - name + 8))
+    # What is left after the columns of fixed width goes to the names, then to the scopes.
+    spare = width - 90
+    name = min(max(12, longest), max(19, spare - 8))
+    scope = min(28, max(8, spare - name))
     return Columns(
-        name=name, word=11, scope=scope, pips=5, tokens=8, next_token=6, marks=7, mode=7, outcome=15
+        name=name, left=7, scope=scope, tokens=7, next_token=6, marks=7, mode=7, outcome=15
     )
 
 
@@ -81,11 +82,12 @@ def header_line(columns: Columns) -> Line:
 def healer_line(row: HealerRow, columns: Columns, *, cursor: bool, marked: bool) -> Line:
     """Return the line of one healer."""
     severity = SEVERITY_SIGNS[min(row.severity, len(SEVERITY_SIGNS) - 1)]
+    tone = "ok" if row.glyph == "✔" else severity.tone
     strong = "strong" if row.severity >= 3 else "text"
     return (
         cell("+" if marked else " ", "accent"),
         cell("▌" if cursor else " ", "info"),
-        cell(row.glyph, severity.tone),
+        cell(row.glyph, tone),
         gap(1),
         fit(row.name, columns.name, strong),
         gap(1),
@@ -105,11 +107,11 @@ def healer_line(row: HealerRow, columns: Columns, *, cursor: bool, marked: bool)
 
 def _circuit(row: HealerRow, columns: Columns) -> tuple[Cell, ...]:
     sign = CIRCUIT_SIGNS[row.circuit]
-    word = sign.word + (f" ×{row.circuits_bad}" if row.circuits_bad > 1 else "")
+    word = sign.word + (f" x{row.circuits_bad}" if row.circuits_bad > 1 else "")
     if row.assumed:
         word += " ~"
     if row.circuit is Circuit.HALF_OPEN:
-        left = "probe"
+        left = "probing" if row.probe_out and columns.wide else "probe"
     elif row.circuit is Circuit.CLOSED or row.circuit is Circuit.CORRUPT:
         left = ""
     else:

@@ -119,5 +119,3 @@ def _marker(
         gap(1),
         fit(since(marker.at, now, utc_offset_s), 24, "dim"),
     )
-
-

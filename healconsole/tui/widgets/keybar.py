@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from textual import events
+
 from healconsole.tui.widgets.cells import Cell, Line, cell, gap
 from healconsole.tui.widgets.cellview import CellView
-
-from textual import events
 
 
 class KeyHint(NamedTuple):
@@ -77,5 +77,3 @@ class KeyBar(CellView):
 def _pair(hint: KeyHint) -> list[Cell]:
     tones = ("info", "text") if hint.works else ("dim", "dim")
     return [cell(hint.key, tones[0]), gap(1), cell(hint.does, tones[1])]
-
-

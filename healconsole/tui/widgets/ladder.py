@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from healconsole.core.verdict import Step, Verdict
-from healconsole.core.words import StepResult
+from healconsole.core.words import Guardrail, StepResult
 from healconsole.tui.widgets.cells import Cell, Line, cell, fit, gap
 from healconsole.tui.words import STEP_SIGNS
+
+# The sentence above the ladder, and the time beside the rung, tell it better.
+_UNTIL = re.compile(r",? (?:open )?(?:for|in|not again for) \d+ s(?: more)?$", re.ASCII)
 
 Spelled = Callable[[int], str]
 """Spells the time (epoch seconds) at which something changes."""
@@ -26,10 +30,12 @@ def compact_ladder(verdict: Verdict, width: int) -> Line:
     used = 1
     for step in verdict.steps:
         sign = STEP_SIGNS[step.result]
+        if step.guard is Guardrail.INTENT and step.result is StepResult.PASS:
+            continue  # says only that there is an intent
         bad = step.result in {StepResult.DENY, StepResult.UNKNOWN, StepResult.DRY}
         text = f"{sign.glyph} {step.guard}"
         if bad and step.guard is verdict.guard:
-            text += f" {step.evidence}"
+            text += f" {_UNTIL.sub('', step.evidence)}"
         room = width - used - 1
         if room < 4:
             break
@@ -61,5 +67,10 @@ def ladder_lines(verdict: Verdict, width: int, spelled: Spelled) -> list[Line]:
 
 def _evidence(step: Step, room: int, spelled: Spelled, *, strong: bool) -> list[Cell]:
     tone = STEP_SIGNS[step.result].tone if strong else "dim"
-    when = f"  {spelled(step.earliest)}" if step.earliest is not None else ""
-    return [fit(step.evidence + when, max(0, room), tone)]
+    if step.earliest is None:
+        return [fit(step.evidence, max(0, room), tone)]
+    says, when = cell(_UNTIL.sub("", step.evidence), tone), cell(spelled(step.earliest), tone)
+    free = room - says.width - when.width
+    if free < 2:
+        return [fit(says.text, max(0, room - when.width - 1), tone), gap(1), when]
+    return [says, gap(free), when]

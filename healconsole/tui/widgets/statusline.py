@@ -59,7 +59,8 @@ def first_line(status: Status, width: int) -> Line:
         left += [gap(1), cell("no healers", "dim")]
     mode = cell("READ-ONLY", "info") if view.read_only else cell("READ-WRITE", "strong")
     zone = zone_word(view.utc_offset_s)
-    time = [cell(clock_time(status.now, view.utc_offset_s), "text"), cell(f" {zone}", "dim"), gap(1)]
+    clock = cell(clock_time(status.now, view.utc_offset_s), "text")
+    time = [clock, cell(f" {zone}", "dim"), gap(1)]
     who = [gap(1), cell(view.operator, "text")] if view.operator else []
     right = [mode, *who, gap(2), *time]
     return spread(tuple(left), tuple(right), width, (mode, gap(2), *time))

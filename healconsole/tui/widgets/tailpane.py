@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from healconsole.core.auditline import AuditEvent, AuditLine
-from healconsole.tui.widgets.auditlines import audit_columns, audit_line
+from healconsole.tui.widgets.auditlines import audit_columns, audit_detail, audit_line
 from healconsole.tui.widgets.cells import EMPTY_LINE, Line, cell, gap
 from healconsole.tui.widgets.cellview import CellView
+
+_TWO_EACH_FROM = 14
+"""Rows from which each event has a second line for its reason and fact."""
 
 
 class TailPane(CellView):
@@ -20,7 +23,7 @@ class TailPane(CellView):
         self._longest = 12
         self._utc_offset_s = 0
         self._empty = ""
-        self._drawn: dict[tuple[int, int], Line] = {}
+        self._drawn: dict[tuple[int, int], tuple[Line, ...]] = {}
 
     def show(
         self, lines: Sequence[AuditLine], *, longest: int, utc_offset_s: int, empty: str = ""
@@ -46,20 +49,25 @@ class TailPane(CellView):
         if not height or not width:
             return
         columns = audit_columns(width, healer=not self._of_one, longest=self._longest)
-        newest = self._source[-height:]
+        tall = not columns.broad and height >= _TWO_EACH_FROM
+        newest = self._source[-height // 2 :] if tall else self._source[-height:]
         if not newest:
             self.show_lines([(gap(1), cell(self._empty, "dim"))])
             return
-        drawn: dict[tuple[int, int], Line] = {}
-        lines: list[Line] = [EMPTY_LINE] * (height - len(newest))
+        drawn: dict[tuple[int, int], tuple[Line, ...]] = {}
+        lines: list[Line] = []
         for event in newest:
-            # Offset and length tell lines apart while a file lives; its end can be torn, then whole.
+            # Offset and length tell lines apart; a torn end may be whole the next time.
             key = (event.offset, event.length)
             kept = self._drawn.get(key)
-            drawn[key] = kept or audit_line(event, columns, self._utc_offset_s)
-            lines.append(drawn[key])
+            if kept is None:
+                kept = (audit_line(event, columns, self._utc_offset_s, alone=not tall),)
+                if tall:
+                    kept = (*kept, audit_detail(event, columns))
+            drawn[key] = kept
+            lines += kept
         self._drawn = drawn
-        self.show_lines(lines[-height:])
+        self.show_lines([*[EMPTY_LINE] * (height - len(lines)), *lines[-height:]])
 
 
 def of_healer(lines: Sequence[AuditLine], name: str) -> tuple[AuditEvent, ...]:

@@ -1,0 +1,296 @@
+"""The whole audit log: follow or read, filter, jump to a time, one event in full, copy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.worker import get_current_worker
+
+from healconsole.core.auditfilter import AuditFilter, FilterError, parse_filter
+from healconsole.core.auditline import AuditLine
+from healconsole.core.snapshot import Snapshot
+from healconsole.core.text import visible
+from healconsole.core.view import counts, rows
+from healconsole.tui import keys
+from healconsole.tui.jump import JumpError, parse_jump
+from healconsole.tui.keys import Key
+from healconsole.tui.logwindow import LogWindow
+from healconsole.tui.screens.base import ConsoleScreen
+from healconsole.tui.screens.event import EventScreen
+from healconsole.tui.widgets.auditview import AuditView
+from healconsole.tui.widgets.keybar import KeyBar
+from healconsole.tui.widgets.prompt import Prompt
+from healconsole.tui.widgets.rule import Rule
+from healconsole.tui.widgets.statusline import Status, StatusLine
+
+CHUNK = 500
+"""Lines read at one time when the reader comes to the edge of what is in memory."""
+
+_ENOUGH = 200
+"""Matches after which a search waits until the reader comes near the last of them."""
+
+
+def _any_line(line: AuditLine) -> bool:
+    del line
+    return True
+
+
+class AuditScreen(ConsoleScreen):
+    """The log at full size. It follows its end until somebody moves away from it."""
+
+    SHOWN_KEYS: ClassVar[tuple[Key, ...]] = (
+        keys.FOLLOW, keys.FILTER, keys.JUMP, keys.OPEN, keys.COPY, keys.BACK, keys.LOCKS,
+        keys.HELP, keys.QUIT,
+    )  # fmt: skip
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(keys.binding(key) for key in (keys.FOLLOW, keys.FILTER, keys.JUMP, keys.COPY)),
+        keys.binding(keys.OPEN),
+        keys.binding(keys.BACK),
+    ]
+    AUTO_FOCUS = "AuditView"
+
+    def __init__(self, filter_text: str = "") -> None:
+        super().__init__()
+        self._window = LogWindow()
+        self._follow = True
+        self._new = 0
+        self._filter_text = filter_text
+        self._problem = ""
+        self._searching = ""
+
+    def compose(self) -> ComposeResult:
+        """Lay the parts out."""
+        yield StatusLine(id="status")
+        yield Rule("Audit", id="audit-rule")
+        yield AuditView(id="log")
+        yield Rule(id="audit-foot")
+        yield Prompt(id="prompt")
+        yield KeyBar(id="keys")
+
+    def on_mount(self) -> None:
+        """Begin with the filter that was asked for."""
+        if self._filter_text:
+            self._choose(self._filter_text)
+        super().on_mount()
+
+    def show(self, snapshot: Snapshot, now: float) -> None:
+        """Take new lines in; follow them, or count them."""
+        app = self.console_app
+        shown = rows(snapshot, now, app.view.thresholds)
+        self.query_one(StatusLine).show(
+            Status(snapshot, counts(shown), now, app.view, app.silent_s)
+        )
+        view = self.query_one(AuditView)
+        view.lay_out(
+            longest=max((len(healer.name) for healer in snapshot.healers), default=12),
+            utc_offset_s=app.view.utc_offset_s,
+        )
+        added = self._window.take_tail(snapshot.audit, follow=self._follow)
+        if added or len(view.events) != len(self._window.lines):
+            self._new = 0 if self._follow else self._new + added
+            self._draw()
+        self._label(snapshot)
+
+    def action_follow(self) -> None:
+        """Follow the end of the log, or pause."""
+        self._set_follow(follow=not self._follow)
+
+    def action_filter(self) -> None:
+        """Type a filter."""
+        self.query_one(Prompt).ask("filter", "filter", self._filter_text)
+
+    def action_jump(self) -> None:
+        """Type a time to jump to."""
+        self.query_one(Prompt).ask("jump", "jump to (14:30, -2h, 2026-11-23 14:30)", "")
+
+    def action_open(self) -> None:
+        """Show the event under the cursor in full."""
+        line = self.query_one(AuditView).current
+        if line is not None:
+            self.app.push_screen(EventScreen(line))
+
+    def action_copy(self) -> None:
+        """Copy the line under the cursor, exact as the log has it, to the terminal's clipboard."""
+        line = self.query_one(AuditView).current
+        if line is None:
+            self.console_app.say("there is no line to copy")
+            return
+        # OSC 52 carries it base64-encoded: the terminal cannot be made to obey what is in it.
+        self.app.copy_to_clipboard(line.raw.decode("utf-8", "replace").rstrip("\n"))
+        self.console_app.say("the line is in the clipboard of your terminal, if it takes OSC 52")
+
+    def action_back(self) -> None:
+        """Close what is open, then the screen."""
+        prompt = self.query_one(Prompt)
+        if prompt.display:
+            prompt.close()
+            self.query_one(AuditView).focus()
+        elif self._filter_text:
+            self._choose("")
+        else:
+            self.dismiss()
+
+    def on_prompt_changed(self, message: Prompt.Changed) -> None:
+        """Filter as it is typed."""
+        if message.purpose == "filter":
+            self._choose(message.text)
+
+    def on_prompt_closed(self, message: Prompt.Closed) -> None:
+        """Take what was typed."""
+        if message.purpose == "jump" and message.text:
+            self._jump(message.text)
+        self.query_one(AuditView).focus()
+
+    def on_audit_view_moved(self, message: AuditView.Moved) -> None:
+        """Pause when the reader moves away from the end, follow when they come back."""
+        at_end = message.last and self._window.live
+        if at_end != self._follow:
+            self._set_follow(follow=at_end)
+
+    def on_audit_view_near_edge(self, message: AuditView.NearEdge) -> None:
+        """Read on in the direction in which the reader goes."""
+        if message.older and not self._window.at_start:
+            self._read_older()
+        elif not message.older and not self._window.live:
+            self._read_newer()
+
+    def on_audit_view_opened(self) -> None:
+        """Show the event that was clicked twice."""
+        self.action_open()
+
+    def _set_follow(self, *, follow: bool) -> None:
+        self._follow = follow
+        self._new = 0
+        if follow:
+            self._window.follow()
+            self._draw()
+        self._label(self.console_app.snapshot)
+
+    def _choose(self, text: str) -> None:
+        """Filter by ``text``; while it cannot be read, the last good filter stays."""
+        self._filter_text = text
+        chosen: AuditFilter | None = None
+        try:
+            if text.strip():
+                chosen = parse_filter(
+                    text, self.console_app.clock(), self.console_app.view.utc_offset_s
+                )
+        except FilterError as error:
+            self._problem = str(error)
+        else:
+            self._problem = ""
+            self._window.set_filter(chosen)
+            self._follow, self._new = True, 0
+            self._draw()
+            if chosen is not None and len(self._window.lines) < _ENOUGH:
+                self._read_older()
+        self._label(self.console_app.snapshot)
+
+    def _draw(self) -> None:
+        self.query_one(AuditView).show_events(self._window.lines, follow=self._follow)
+
+    def _label(self, snapshot: Snapshot) -> None:
+        tail = snapshot.audit
+        title = f"Audit {visible(tail.path or self.console_app.view.audit)}"
+        if self._filter_text:
+            title += f"  /{visible(self._filter_text)}"
+        note, tone = "▾ following", "dim"
+        if self._problem:
+            note, tone = self._problem, "warn"
+        elif not self._follow:
+            note, tone = (f"PAUSED, {self._new} new" if self._new else "PAUSED"), "warn"
+        self.query_one("#audit-rule", Rule).label(title, note, tone)
+        self.query_one("#audit-foot", Rule).label("", self._place(snapshot))
+
+    def _place(self, snapshot: Snapshot) -> str:
+        """Where in the log the window is, and what is being looked for."""
+        parts = [snapshot.audit.gap, self._searching]
+        size = snapshot.audit.size
+        if not self._window.lines:
+            parts.append("nothing matches" if self._filter_text else "no events yet")
+        elif not self._window.live and size:
+            parts.append(f"{self._window.end * 100 // size} % of the log")
+        return "  ".join(part for part in parts if part)
+
+    @work(thread=True, exclusive=True, group="log")
+    def _read_older(self) -> None:
+        """Read back until enough matches were found, or the log begins."""
+        reader, window = self.console_app.log_reader, self._window
+        if reader is None:
+            return
+        worker, chosen = get_current_worker(), window.filter
+        matches = _any_line if chosen is None else chosen.matches
+        start, found = window.start, 0
+        while start > 0 and found < _ENOUGH and not worker.is_cancelled:
+            step = reader.scan(matches, start)
+            start, found = step.offset, found + len(step.lines)
+            self.app.call_from_thread(self._got_older, chosen, step.lines, start)
+        self.app.call_from_thread(self._found, "")
+
+    def _got_older(
+        self, chosen: AuditFilter | None, lines: Sequence[AuditLine], start: int
+    ) -> None:
+        if chosen is not self._window.filter or not self.is_attached:
+            return  # somebody typed on: these lines answer another question
+        self._window.before(lines, start)
+        size = max(1, self.console_app.snapshot.audit.size)
+        if self._filter_text:
+            self._found(f"searching, {(size - start) * 100 // size} % seen")
+        self._draw()
+
+    def _found(self, searching: str) -> None:
+        if self.is_attached:
+            self._searching = searching
+            self._label(self.console_app.snapshot)
+
+    @work(thread=True, exclusive=True, group="log")
+    def _read_newer(self) -> None:
+        reader, window = self.console_app.log_reader, self._window
+        if reader is not None:
+            lines = reader.lines_after(window.end, CHUNK)
+            if lines:
+                end = lines[-1].offset + lines[-1].length
+                self._later(lambda: self._window.after(lines, end))
+
+    def _jump(self, text: str) -> None:
+        try:
+            ts = parse_jump(text, self.console_app.clock(), self.console_app.view.utc_offset_s)
+        except JumpError as error:
+            self._problem = str(error)
+            self._label(self.console_app.snapshot)
+            return
+        self._problem = ""
+        self._follow = False
+        self._jump_to(ts)
+
+    @work(thread=True, exclusive=True, group="log")
+    def _jump_to(self, ts: float) -> None:
+        reader = self.console_app.log_reader
+        if reader is None:
+            return
+        offset = reader.find_time(ts)
+        before, after = reader.lines_before(offset, CHUNK), reader.lines_after(offset, CHUNK)
+        lines = [*before, *after]
+        start = lines[0].offset if lines else 0
+        end = lines[-1].offset + lines[-1].length if lines else 0
+
+        def arrive() -> None:
+            self._window.jump(lines, start, end)
+            self._draw()
+            landed = [i for i, line in enumerate(self._window.lines) if line.offset >= offset]
+            self.query_one(AuditView).put_cursor(landed[0] if landed else len(lines) - 1)
+            self._label(self.console_app.snapshot)
+
+        self.app.call_from_thread(arrive)
+
+    def _later(self, change: Callable[[], None]) -> None:
+        def apply() -> None:
+            change()
+            self._draw()
+            self._label(self.console_app.snapshot)
+
+        self.app.call_from_thread(apply)

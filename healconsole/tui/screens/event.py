@@ -1,0 +1,98 @@
+"""One event of the audit log in full, over the screen it was opened from."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+
+from healconsole.core.ages import age, iso
+from healconsole.core.auditline import AuditEvent, AuditLine
+from healconsole.tui import keys
+from healconsole.tui.screens.modal import ConsoleModal
+from healconsole.tui.widgets.cells import Line, cell, fit, folded, gap
+from healconsole.tui.widgets.pager import Pager
+from healconsole.tui.words import outcome_sign
+
+_LABEL = 11
+_MOST_LINES = 40
+
+
+class EventScreen(ConsoleModal[None]):
+    """Every field of one line of the log, and the line itself."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        keys.binding(keys.COPY),
+        Binding("enter,q", "back", "close", show=False),
+    ]
+    SHOWN_KEYS = (keys.COPY, keys.BACK)
+
+    def __init__(self, line: AuditLine) -> None:
+        super().__init__("One event")
+        self._line = line
+
+    def body(self) -> ComposeResult:
+        """The fields, one below the other."""
+        yield Pager(self._drawn, id="event")
+
+    def action_copy(self) -> None:
+        """Copy the line as the log has it."""
+        self.app.copy_to_clipboard(self._line.raw.decode("utf-8", "replace").rstrip("\n"))
+        self.console_app.say("the line is in the clipboard of your terminal, if it takes OSC 52")
+
+    def _drawn(self, width: int) -> list[Line]:
+        line, app = self._line, self.console_app
+        if not isinstance(line, AuditEvent):
+            return [
+                _field("problem", line.why, "warn"),
+                _field("offset", f"byte {line.offset}, {line.length} bytes"),
+                *_long("line", line.raw, width),
+            ]
+        sign = outcome_sign(line.outcome)
+        when = line.ts_text
+        if line.ts is not None:
+            ago = age(app.clock() - line.ts)
+            when = f"{iso(line.ts, app.view.utc_offset_s, millis=True)}  {ago} ago"
+        lines = [
+            _field("outcome", f"{sign.glyph} {line.outcome}", sign.tone),
+            _field("at", when),
+            _field("host", line.host),
+            _field("healer", line.healer),
+        ]
+        for label, text in (
+            ("intent", line.intent),
+            ("scope", line.scope),
+            ("guard", line.guard),
+            ("reason", line.reason),
+            ("fact", line.fact.replace(",", "  ")),
+            ("operator", ", ".join(f"{key} {value}" for key, value in line.operator.items())),
+            ("incident", line.incident),
+            ("before", line.before),
+            ("after", line.after),
+            ("key", line.key),
+        ):
+            if text:
+                lines += _long(label, text, width)
+        details = [
+            f"pid {line.pid}" if line.pid else "",
+            f"{line.duration_ms} ms" if line.duration_ms is not None else "",
+            f"trigger {line.trigger}" if line.trigger else "",
+            f"{line.count} times" if line.count > 1 else "",
+            "dry-run" if line.dry_run else "",
+        ]
+        lines.append(_field("details", "  ".join(part for part in details if part) or "none"))
+        lines += [(), *_long("line", line.raw, width)]
+        return lines
+
+
+def _field(label: str, text: str, tone: str = "text") -> Line:
+    return (gap(1), fit(label, _LABEL, "dim"), gap(1), cell(text, tone))
+
+
+def _long(label: str, text: str | bytes, width: int) -> list[Line]:
+    lines = folded(text, max(20, width - _LABEL - 4), _MOST_LINES)
+    return [
+        (gap(1), fit(label if index == 0 else "", _LABEL, "dim"), gap(1), cell(line))
+        for index, line in enumerate(lines)
+    ]

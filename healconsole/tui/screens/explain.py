@@ -1,0 +1,59 @@
+"""Would it act now? Asked for any intent, answered while it is typed."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.widgets import Input, Label
+
+from healconsole.core.explain import latest_intent
+from healconsole.core.snapshot import Snapshot
+from healconsole.tui.screens.modal import ConsoleModal
+from healconsole.tui.widgets.answer import answer_lines
+from healconsole.tui.widgets.cells import Line, cell, gap
+from healconsole.tui.widgets.pager import Pager
+
+
+class ExplainScreen(ConsoleModal[None]):
+    """The guardrails' answer for one healer and the intent in the field."""
+
+    AUTO_FOCUS = "Input"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Would {name} act now?")
+        self._healer_name = name
+
+    def body(self) -> ComposeResult:
+        """A field for the intent, and the ladder."""
+        healer = self.console_app.healer(self._healer_name)
+        yield Label("intent", classes="field-label")
+        field = Input(latest_intent(healer) if healer else "", id="intent", compact=True)
+        field.cursor_blink = False
+        yield field
+        yield Pager(self._drawn, id="ladder")
+
+    def on_mount(self) -> None:
+        """Answer, and go on answering."""
+        super().on_mount()
+        self.watch(self.app, "snapshot", self._changed)
+
+    def on_input_changed(self) -> None:
+        """Answer for what is typed."""
+        self.query_one(Pager).draw()
+
+    def tick(self, now: float) -> None:
+        """Answer for a later time."""
+        del now
+        self.query_one(Pager).draw()
+
+    def _changed(self, _snapshot: Snapshot) -> None:
+        self.query_one(Pager).draw()
+
+    def _drawn(self, width: int) -> list[Line]:
+        app = self.console_app
+        healer = app.healer(self._healer_name)
+        if healer is None:
+            return [(gap(1), cell("This healer is gone.", "warn"))]
+        intent = self.query_one("#intent", Input).value
+        return answer_lines(
+            healer, app.snapshot, app.clock(), width, app.view.utc_offset_s, intent or None
+        )

@@ -1,0 +1,63 @@
+"""A window over the screen below, which goes on living."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+
+from healconsole.tui import keys
+from healconsole.tui.keys import Key
+from healconsole.tui.safetext import plain
+from healconsole.tui.widgets.keybar import KeyBar, KeyHint
+
+if TYPE_CHECKING:
+    from healconsole.tui.app import ConsoleApp
+
+Result = TypeVar("Result")
+
+
+class ConsoleModal(ModalScreen[Result], Generic[Result]):
+    """A framed window with a title, a body, and its keys at the bottom."""
+
+    SHOWN_KEYS: ClassVar[tuple[Key, ...]] = (keys.BACK,)
+    BINDINGS: ClassVar[list[BindingType]] = [keys.binding(keys.BACK, show=False)]
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self._title = title
+
+    @property
+    def console_app(self) -> ConsoleApp:
+        """The app, as what it is."""
+        return cast("ConsoleApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        """The frame; `body` fills it."""
+        with Vertical(id="window") as window:
+            window.border_title = plain(self._title)
+            yield from self.body()
+            yield KeyBar(id="keys")
+
+    def body(self) -> ComposeResult:
+        """Yield what is in the window."""
+        yield from ()
+
+    def on_mount(self) -> None:
+        """Show the keys."""
+        self.query_one(KeyBar).show(
+            KeyHint(
+                self.app.get_key_display(Binding(self.console_app.keys_of(key), "")),
+                key.does,
+                True,  # noqa: FBT003 - of a plain record
+                key.action,
+            )
+            for key in self.SHOWN_KEYS
+        )
+
+    def action_back(self) -> None:
+        """Close without a result."""
+        self.dismiss(None)
