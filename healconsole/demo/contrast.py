@@ -67,8 +67,7 @@ def _watch(guarded: Site, unguarded: Site) -> tuple[Tally, Tally]:
         while pending and now - began >= pending[0][0]:
             _happen(pending.pop(0)[1], guarded, unguarded)
         for link, tally in zip(links, tallies, strict=True):
-            waiting, busy = link.pipeline().llen(JOBS).exists(BUSY).execute()
-            if waiting > 0 and not busy:
+            if link.llen(JOBS) and not link.exists(BUSY):
                 tally.down += now - last
         last = now
         time.sleep(LOOK_EVERY)

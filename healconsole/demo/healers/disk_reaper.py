@@ -35,13 +35,13 @@ class DiskReaper(Healer):
             old = self._old()
             return Fact(cores=len(old), bytes=sum(path.stat().st_size for path in old))
         except OSError as problem:
-            return Fact(cores="ERROR", error=problem.strerror or "unknown")
+            return Fact.failed("bytes", problem)
 
-    def decide(self, fact: Fact) -> Intent | None:
+    def decide(self, fact: Fact) -> str | None:
         """Over quota, and nothing else, is a reason."""
-        size = fact.get("bytes", "")
-        if size.isdigit() and int(size) > QUOTA_BYTES:
-            return Intent(f"remove_cores older={OLDER_DAYS}d")
+        size = fact.number("bytes")
+        if size is not None and size > QUOTA_BYTES:
+            return f"remove_cores older={OLDER_DAYS}d"
         return None
 
     def act(self, _intent: Intent) -> None:
