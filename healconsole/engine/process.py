@@ -30,6 +30,18 @@ GRACE = 2.0
 OUTPUT_LIMIT = 65_536
 """Bytes that are kept of each of a command's two outputs; the rest is read and dropped."""
 
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user that a command is to run as."""
+
+    name: str
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+    home: str
+
+
 Tick = Callable[[], str]
 """Called every ``tick_every`` seconds while something runs; a reason ends it, "" lets it go on."""
 
@@ -79,12 +91,14 @@ def run_command(
     *,
     environ: Mapping[str, str] | None = None,
     cwd: str | None = None,
+    account: Account | None = None,
     pass_output: bool = False,
     tick: Tick | None = None,
     tick_every: float = 1.0,
 ) -> Ended:
     """Run ``argv`` without a shell, with no input, for at most ``timeout`` seconds.
 
+    It runs as ``account`` (None: as ourselves), which only root can give it.
     Its output is captured, or goes where ours goes (``pass_output``). It never raises for what
     the command does: a command that cannot be started is an :class:`Ended` with code 127 or
     126, as in a shell.
@@ -100,6 +114,9 @@ def run_command(
             env=None if environ is None else dict(environ),
             cwd=cwd,
             start_new_session=True,
+            user=account.uid if account is not None else None,
+            group=account.gid if account is not None else None,
+            extra_groups=list(account.groups) if account is not None else None,
         )
     except FileNotFoundError as error:
         return Ended(127, f"cannot start {argv[0]!r}: {error.strerror}")

@@ -7,28 +7,35 @@ action in two.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
 
-from healconsole.core.records import VerdictRecord
-from healconsole.core.snapshot import HealerState
-from healconsole.engine.operators import OperatorDesk
+import orjson
 
-Phase = Literal["detect", "decide", "guard", "act", "verify", "output", "done"]
+from healconsole.core.plan import ActRefused
+from healconsole.core.records import DEFAULT_POLICY, CycleRecord, Policy, VerdictRecord
+from healconsole.core.snapshot import CatalogEntry, HealerState
+from healconsole.core.words import FAILURES, Library, Outcome
+from healconsole.engine import relay
+from healconsole.engine.follow import Follower, OnEvent, Phase, PhaseEvent
+from healconsole.engine.operators import OperatorDesk, checked_reason
+from healconsole.engine.process import Account, run_command
+from healconsole.engine.runas import account_for, clean_environment
 
+__all__ = ["CyclePlan", "CycleResult", "OnEvent", "OperatorCycle", "Phase", "PhaseEvent"]
 
-@dataclass(frozen=True, slots=True)
-class PhaseEvent:
-    """One thing that happened in a cycle that is followed.
+PLAN_TIMEOUT = 60.0
+"""Seconds for detect and decide together."""
 
-    ``text`` may hold data from outside. ``ok`` is None while the phase goes on.
-    """
-
-    phase: Phase
-    text: str
-    ok: bool | None = None
-    verdict: VerdictRecord | None = None
+LOOK_EVERY = 0.05
+"""Seconds between two looks at the log and ``cycle.json`` while a cycle is followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +64,10 @@ class CycleResult:
     exit_code: int | None = None
     problem: str = ""
 
-
-OnEvent = Callable[[PhaseEvent], None]
+    @property
+    def failed(self) -> bool:
+        """Whether the action failed, or nobody knows."""
+        return bool(self.problem) or self.outcome in FAILURES
 
 
 class OperatorCycle:
@@ -78,14 +87,35 @@ class OperatorCycle:
         self.desk = desk
         self.healer = healer
         self.on_event = on_event
+        self._cancelled = threading.Event()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._asked_daemon = False
 
     def plan(self) -> CyclePlan:
         """Detect and decide, and what the guardrails say of it. Spends nothing.
 
-        Without a command in the catalog, or on a legacy healer, there is no plan; then
-        ``problem`` says why, and :meth:`run` may still be possible.
+        Without a command in the catalog, or on a healer that cannot plan, there is no plan;
+        then ``problem`` says why, and :meth:`run` may still be possible.
         """
-        raise NotImplementedError
+        # A script that does not know --plan would ignore it, and act.
+        if self.healer.library not in {Library.HEAL_SH, Library.PYTHON}:
+            return _no_plan("only a healer that has run on heal.sh or the engine can plan a cycle")
+        try:
+            entry = self._entry()
+            account = account_for(entry)
+        except ActRefused as error:
+            return _no_plan(str(error))
+        ended = run_command(
+            [*entry.command, "--plan"],
+            PLAN_TIMEOUT,
+            environ=self._environment(entry, account),
+            cwd="/",
+            account=account,
+        )
+        if not ended.ok:
+            said = " ".join(ended.errors.decode(errors="replace").split())[-500:]
+            return _no_plan(": ".join(filter(None, (f"the plan failed: {ended.why}", said))))
+        return _parse_plan(ended.output)
 
     def run(self, *, reason: str, incident: str = "") -> CycleResult:
         """Audit ``operator-run``, then have the cycle run, and follow it to its outcome.
@@ -94,7 +124,12 @@ class OperatorCycle:
             ActRefused: it cannot be run, or there is no reason.
             AuditUnwritable: the operator's event cannot be written; nothing ran.
         """
-        raise NotImplementedError
+        said = checked_reason(reason)
+        daemon = self.desk.read(self.healer.name).daemon_pid
+        if daemon is not None:
+            return self._ask_daemon(daemon, said, incident)
+        entry = self._entry()
+        return self._start(entry, account_for(entry), said, incident)
 
     def cancel(self) -> str:
         """Ask the cycle to stop, and say what that does.
@@ -102,4 +137,217 @@ class OperatorCycle:
         A started cycle is sent SIGTERM: a running action is finished or timed out, and
         recorded. A daemon is left alone: its cycle goes on, unwatched.
         """
-        raise NotImplementedError
+        self._cancelled.set()
+        if self._asked_daemon:
+            return "the daemon goes on with its cycle, and records it; it is not watched any more"
+        child = self._child
+        if child is None or child.poll() is not None:
+            return "nothing runs"
+        child.terminate()
+        return "asked to stop: a running action is finished or timed out, and recorded"
+
+    def _entry(self) -> CatalogEntry:
+        entry = self.healer.catalog
+        name = self.healer.name
+        if entry is None or not entry.command:
+            raise ActRefused(
+                f"nothing says how to run {name}: no daemon runs, and the catalog has no command "
+                f"for it; write one to {name}.toml there"
+            )
+        if entry.problem:
+            raise ActRefused(f"{entry.path} is not used: {entry.problem}")
+        return entry
+
+    def _environment(self, entry: CatalogEntry, account: Account | None) -> dict[str, str]:
+        return clean_environment(account) | {
+            "HEAL_STATE_DIR": str(self._state_dir),
+            "HEAL_AUDIT_FILE": str(self.desk.audit),
+            "HEAL_TRIGGER": "operator",
+            **dict(entry.environment),
+        }
+
+    @property
+    def _state_dir(self) -> Path:
+        return Path(self.desk.root) / self.healer.name
+
+    def _announce(self, reason: str, incident: str, before: str, after: str) -> None:
+        self.desk.writer().append(
+            sync=True,
+            healer=self.healer.name,
+            outcome=Outcome.OPERATOR_RUN,
+            reason=reason,
+            pid=os.getpid(),
+            trigger="operator",
+            operator=self.desk.operator.record(),
+            incident=incident.strip(),
+            before=before,
+            after=after,
+        )
+
+    def _follower(self) -> Follower:
+        return Follower(self.healer.name, self._state_dir, self.desk.audit, self.on_event)
+
+    def _ask_daemon(self, pid: int, reason: str, incident: str) -> CycleResult:
+        """Wake the daemon; the descriptor makes sure that it is the one that was looked up."""
+        try:
+            descriptor = os.pidfd_open(pid)
+        except ProcessLookupError:
+            raise ActRefused(f"the daemon, pid {pid}, has just ended; try again") from None
+        follower = self._follower()
+        try:
+            if self.desk.read(self.healer.name).daemon_pid != pid:
+                raise ActRefused(f"the daemon, pid {pid}, has just ended; try again")
+            try:
+                signal.pidfd_send_signal(descriptor, 0)
+            except PermissionError:
+                raise ActRefused(
+                    f"pid {pid} belongs to another user; run this as root or as that user"
+                ) from None
+            self._announce(reason, incident, f"daemon pid {pid}", "asked to run a cycle now")
+            self._asked_daemon = True
+            signal.pidfd_send_signal(descriptor, signal.SIGUSR1)
+            return self._follow_daemon(descriptor, follower)
+        finally:
+            follower.close()
+            os.close(descriptor)
+
+    def _follow_daemon(self, descriptor: int, follower: Follower) -> CycleResult:
+        deadline = time.monotonic() + _longest(self.healer)
+        while not self._cancelled.is_set():
+            follower.look()
+            record = follower.record("operator")
+            if record is not None:
+                follower.look()
+                return self._concluded(follower, record, None)
+            if select.select([descriptor], [], [], LOOK_EVERY)[0]:
+                return CycleResult("", "", problem="the daemon ended before it recorded its cycle")
+            if time.monotonic() > deadline:
+                return CycleResult("", "", problem="the daemon has not recorded a cycle in time")
+        return CycleResult("", "", problem="not watched any more; the daemon records its outcome")
+
+    def _start(
+        self, entry: CatalogEntry, account: Account | None, reason: str, incident: str
+    ) -> CycleResult:
+        follower = self._follower()
+        try:
+            self._announce(reason, incident, "no daemon runs", "one cycle started")
+            child = subprocess.Popen(
+                [sys.executable, "-I", relay.__file__, "--", *entry.command],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=self._environment(entry, account),
+                cwd="/",
+                start_new_session=True,
+                user=account.uid if account is not None else None,
+                group=account.gid if account is not None else None,
+                extra_groups=list(account.groups) if account is not None else None,
+            )
+            self._child = child
+            if self._cancelled.is_set():
+                child.terminate()
+            code = self._follow_child(child, follower)
+            record = follower.record(None)
+            if record is not None:
+                return self._concluded(follower, record, code)
+            return self._without_record(follower, code)
+        finally:
+            follower.close()
+
+    def _follow_child(self, child: subprocess.Popen[bytes], follower: Follower) -> int:
+        assert child.stdout is not None  # noqa: S101 - it was asked for above
+        lines = LineBuffer()
+        with child.stdout as source:
+            while True:
+                ready = select.select([source], [], [], LOOK_EVERY)[0]
+                data = os.read(source.fileno(), 65_536) if ready else b""
+                for line in lines.feed(data):
+                    self.on_event(PhaseEvent("output", line))
+                follower.look()
+                if ready and not data:
+                    break
+        code = child.wait()
+        for line in lines.rest():
+            self.on_event(PhaseEvent("output", line))
+        follower.look()
+        return code
+
+    def _concluded(self, follower: Follower, record: CycleRecord, code: int | None) -> CycleResult:
+        follower.conclude(record)
+        if record.outcome:
+            text = record.outcome
+            if follower.last is not None and follower.last.reason:
+                text += f": {follower.last.reason}"
+        elif record.verdict is not None and not record.verdict.allow:
+            text = f"denied by {record.verdict.guard}: {record.verdict.reason}"
+        else:
+            text = "nothing to do"
+        result = CycleResult(record.outcome, text, code)
+        self.on_event(PhaseEvent("done", text, not result.failed, record.verdict))
+        return result
+
+    def _without_record(self, follower: Follower, code: int) -> CycleResult:
+        """A legacy healer writes no ``cycle.json``: its events and its exit code say it all."""
+        last = follower.last
+        if last is None:
+            problem = "" if code == 0 else f"the command ended with exit code {code}"
+            result = CycleResult("", "nothing was recorded", code, problem)
+        else:
+            outcome = "" if last.outcome == Outcome.DENIED else last.outcome
+            text = ": ".join(filter(None, (last.outcome, last.reason)))
+            problem = "it ended without an outcome" if outcome == Outcome.STARTED else ""
+            result = CycleResult(outcome, text, code, problem)
+        self.on_event(PhaseEvent("done", result.problem or result.text, not result.failed))
+        return result
+
+
+class LineBuffer:
+    """Bytes in, whole lines of text out; a line longer than ``limit`` bytes is cut."""
+
+    def __init__(self, limit: int = 4096) -> None:
+        self._limit = limit
+        self._kept = b""
+
+    def feed(self, data: bytes) -> list[str]:
+        """The lines that ``data`` completes.
+
+        >>> buffer = LineBuffer()
+        >>> buffer.feed(b"one\\ntw"), buffer.feed(b"o\\n")
+        (['one'], ['two'])
+        """
+        *whole, last = (self._kept + data).split(b"\n")
+        self._kept = last[: self._limit]
+        return [line[: self._limit].decode(errors="surrogateescape") for line in whole]
+
+    def rest(self) -> list[str]:
+        """What has no newline yet, as a line of its own."""
+        return self.feed(b"\n") if self._kept else []
+
+
+def _longest(healer: HealerState) -> float:
+    """Seconds after which a daemon must have recorded the cycle that it was asked for.
+
+    It may be in the middle of one when it is asked, so twice one.
+    """
+    policy: Policy = DEFAULT_POLICY
+    if isinstance(healer.cycle, CycleRecord):
+        policy = healer.cycle.policy
+    return 2 * (policy.action_timeout + policy.settle + 3 * policy.check_timeout + 30)
+
+
+def _no_plan(problem: str) -> CyclePlan:
+    return CyclePlan("", "", None, "", problem)
+
+
+def _parse_plan(output: bytes) -> CyclePlan:
+    try:
+        found = orjson.loads(output.strip().rpartition(b"\n")[2])
+        fact, intent, mode, said = (found[key] for key in ("fact", "intent", "mode", "verdict"))
+        verdict = said and VerdictRecord(
+            bool(said["allow"]), str(said["guard"] or ""), str(said["reason"]), said["earliest"]
+        )
+        if not (isinstance(fact, str) and isinstance(intent, str) and isinstance(mode, str)):
+            return _no_plan("the plan is not in its format")
+    except (ValueError, KeyError, TypeError):
+        return _no_plan("the plan is not in its format")
+    return CyclePlan(fact, intent, verdict, mode)

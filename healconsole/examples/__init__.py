@@ -1,0 +1,1 @@
+"""Healers to start from, each whole and each tested."""
