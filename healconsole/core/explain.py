@@ -6,6 +6,7 @@ import re
 
 from healconsole.core.ages import clock_time, countdown
 from healconsole.core.guardrails import denied, evaluate, refused
+from healconsole.core.halt import halted
 from healconsole.core.intent import InvalidIntent, bucket_number, marker_key, parse_intent
 from healconsole.core.limits import limits_of
 from healconsole.core.mode import environment_of, reads_overrides
@@ -161,23 +162,30 @@ def _breaker(healer: HealerState, scope: str) -> BreakerRecord | Corrupt | None:
 def _fleet(
     healer: HealerState, snapshot: Snapshot, policy: Policy, now: float
 ) -> FleetState | None:
-    health = snapshot.redis_health
-    cycle = healer.cycle
-    denied_by_fleet = (
-        isinstance(cycle, CycleRecord)
-        and cycle.verdict is not None
-        and cycle.verdict.guard == Guardrail.FLEET
-    )
     # That the console has a Redis does not mean that this healer asks it.
-    if policy.fleet_lock is None and not denied_by_fleet:
+    if policy.fleet_lock is None and not _asks_redis(healer):
         return None
+    health = snapshot.redis_health
     if health.state is SourceState.OFF:
         return FleetState(unknown="the console has no Redis configured")
     if health.state not in {SourceState.LIVE, SourceState.POLLING}:
         return FleetState(unknown=health.detail or str(health.state))
+    stop = halted(snapshot.halt, now)
     for lock in snapshot.locks:
         if lock.key == policy.fleet_lock:
             left = None if lock.expires_at is None else lock.expires_at - now
             if left is None or left > 0:
-                return FleetState(lock_holder=lock.owner or "(no owner)", lock_ttl=left)
-    return FleetState()
+                owner = lock.owner or "(no owner)"
+                return FleetState(halted=stop, lock_holder=owner, lock_ttl=left)
+    return FleetState(halted=stop)
+
+
+def _asks_redis(healer: HealerState) -> bool:
+    """Whether a healer is known to ask Redis: it was told where, or was denied by what it said."""
+    entry = healer.catalog
+    if entry is not None and any(name == "HEAL_REDIS_URL" for name, _ in entry.environment):
+        return True
+    said = healer.cycle.verdict if isinstance(healer.cycle, CycleRecord) else None
+    return said is not None and (
+        said.guard == Guardrail.FLEET or said.reason.startswith("fleet halted")
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from healconsole.core.auditline import AuditEvent, AuditTail
+from healconsole.core.halt import HaltRecord
 from healconsole.core.records import (
     BreakerRecord,
     BucketRecord,
@@ -134,6 +135,8 @@ class Snapshot:
     healers: tuple[HealerState, ...] = ()
     """Ordered by name."""
     locks: tuple[Lock, ...] = ()
+    halt: HaltRecord | Corrupt | None = None
+    """``heal:halt`` as last read."""
     audit: AuditTail = field(default_factory=AuditTail)
     audit_health: SourceHealth = SourceHealth()
     state_health: SourceHealth = SourceHealth()

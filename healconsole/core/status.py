@@ -8,6 +8,7 @@ from healconsole.core.auditline import AuditEvent
 from healconsole.core.breaker import breaker_now
 from healconsole.core.bucket import next_token_in, tokens_now
 from healconsole.core.explain import explain
+from healconsole.core.halt import halted
 from healconsole.core.limits import limits_of
 from healconsole.core.mode import mode_now
 from healconsole.core.records import MICRO, Corrupt, OverrideRecord
@@ -58,6 +59,7 @@ def locks_object(snapshot: Snapshot, now: float) -> dict[str, Any]:
             "latency_ms": redis.latency_ms,
             "detail": redis.detail,
         },
+        "halted": halted(snapshot.halt, now),
         "locks": [_lock(lock, snapshot, now) | {"fence": lock.fence} for lock in snapshot.locks],
     }
     return _jsonable(found)
@@ -71,7 +73,7 @@ def explain_object(healer: HealerState, verdict: Verdict, now: float) -> dict[st
         "mode": mode_now(healer, now),
         "intent": verdict.intent,
         "scope": verdict.scope,
-        **verdict_object(verdict),
+        "verdict": verdict_object(verdict),
         "dry_run": verdict.dry_run,
         "probe": verdict.probe,
         "steps": [
@@ -111,7 +113,7 @@ def healer_object(
         "mode": mode_now(healer, now),
         "hold": _override(healer.hold),
         "heartbeat": _heartbeat(healer, now, thresholds),
-        "running": None if healer.daemon_pid is None else {"pid": healer.daemon_pid},
+        "running": {"pid": healer.daemon_pid},
         "breakers": [_breaker(healer, breaker, now) for breaker in healer.breakers],
         "buckets": [_bucket(healer, bucket, now) for bucket in healer.buckets],
         "markers": {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from healconsole.core.explain import ANY, denial, explain, latest_intent, sentence
+from healconsole.core.halt import HaltRecord
 from healconsole.core.intent import bucket_number, marker_key
 from healconsole.core.records import Corrupt, MarkerRecord, Policy, VerdictRecord
 from healconsole.core.snapshot import EMPTY, CatalogEntry, Lock, Snapshot, SourceHealth
@@ -142,6 +143,14 @@ class TestFleet:
 
     def test_a_healer_without_a_fleet_does_not_care_for_redis(self) -> None:
         snapshot = Snapshot(redis_health=SourceHealth(SourceState.UNKNOWN, "refused"))
+        assert explain(healer(), snapshot, INTENT, NOW).allow
+
+    def test_a_halt_stops_the_healers_that_ask_for_it(self) -> None:
+        snapshot = Snapshot(redis_health=LIVE, halt=HaltRecord(0, int(NOW) + 9, "ana", "deploy"))
+        told = CatalogEntry("x", "/x", environment=(("HEAL_REDIS_URL", "redis://r"),))
+        verdict = explain(healer(catalog=told), snapshot, INTENT, NOW)
+        assert (verdict.guard, verdict.reason) == (Guardrail.HOLD, "fleet halted: deploy (ana)")
+        assert explain(healer(catalog=told), snapshot, INTENT, NOW + 9).allow
         assert explain(healer(), snapshot, INTENT, NOW).allow
 
     def test_a_healer_that_the_fleet_denied_is_known_to_ask_it(self) -> None:

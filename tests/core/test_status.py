@@ -8,6 +8,7 @@ import orjson
 
 from healconsole.core.auditline import AuditTail
 from healconsole.core.explain import explain
+from healconsole.core.halt import HaltRecord
 from healconsole.core.records import Corrupt
 from healconsole.core.snapshot import EMPTY, Lock, Snapshot, SourceHealth
 from healconsole.core.status import explain_object, locks_object, status_object
@@ -96,7 +97,7 @@ def test_status() -> None:
     }
     assert second["hold"]["state"] == "corrupt"
     assert second["heartbeat"]["state"] == "unknown"
-    assert second["running"] is None
+    assert second["running"] == {"pid": None}
     assert second["breakers"][0]["state"] == "corrupt"
     assert second["breakers"][0]["assumed"] is True
     assert second["buckets"][0]["tokens"] is None
@@ -111,11 +112,16 @@ def test_an_empty_snapshot() -> None:
 
 
 def test_locks_of_a_redis_that_does_not_answer_are_unknown() -> None:
-    silent = Snapshot(locks=(LOCK,), redis_health=SourceHealth(SourceState.UNKNOWN, "timed out"))
+    silent = Snapshot(
+        locks=(LOCK,),
+        halt=HaltRecord(0, 0, "ana", "deploy"),
+        redis_health=SourceHealth(SourceState.UNKNOWN, "timed out"),
+    )
     found = written(locks_object(silent, NOW))
     assert found["redis"]["detail"] == "timed out"
     assert found["locks"][0]["state"] == "unknown"
     assert found["locks"][0]["fence"] == 4
+    assert found["halted"] == "deploy (ana)"
 
 
 def test_a_lock_that_ran_out_is_free_and_one_without_an_end_is_held() -> None:
@@ -135,5 +141,6 @@ def test_explain_has_every_rung() -> None:
     assert [step["guard"] for step in found["steps"]] == [
         *("intent", "hold", "idempotency", "rate", "circuit", "fleet", "dry-run")
     ]
-    assert (found["healer"], found["allow"], found["guard"]) == (state.name, False, "circuit")
+    assert found["healer"] == state.name
+    assert (found["verdict"]["allow"], found["verdict"]["guard"]) == (False, "circuit")
     assert found["steps"][4]["earliest"] == 1_764_000_452
