@@ -45,7 +45,8 @@ def main(root: str, warm_up: float) -> None:
             if popped[1] == POISON.encode():
                 threading.Event().wait()
             time.sleep(0.002)
-        queue.pipeline().incr(DONE).set(BUSY, 1, px=1000).execute()
+        queue.incr(DONE)
+        queue.set(BUSY, 1, px=1000)
 
 
 if __name__ == "__main__":
