@@ -1,0 +1,207 @@
+"""The dialogs of the acts, on real state directories and a real audit log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import orjson
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Button, Input, Static
+
+from healconsole.core.snapshot import Snapshot
+from healconsole.engine.operators import Operator, OperatorDesk
+from healconsole.stores.statedir import list_healers, read_healer
+from healconsole.tui.app import ConsoleApp
+from healconsole.tui.dialogs.base import ActDialog
+from healconsole.tui.dialogs.undo import UndoDialog
+from healconsole.tui.ports import View
+
+OPERATOR = Operator("ana", 1000, 1000, "tui", "pts/7")
+HEALER = "worker-queue-healer"
+
+
+class DirectFeed:
+    """Reads the state directories whenever it is asked to; the screen sees what is on disk."""
+
+    def __init__(self, root: Path, on_snapshot: Callable[[Snapshot], None]) -> None:
+        self._root = root
+        self._on_snapshot = on_snapshot
+
+    def start(self) -> None:
+        self.poke()
+
+    def stop(self) -> None:
+        """Nothing runs."""
+
+    def look_at(self, name: str | None) -> None:
+        """Markers are not what these tests are about."""
+
+    def poke(self) -> None:
+        names = list_healers(self._root)
+        healers = tuple(read_healer(self._root, name, with_markers=False) for name in names)
+        self._on_snapshot(Snapshot(host="web-07", taken_at=time.time(), healers=healers))
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """One healer whose breaker is open, one that is well."""
+    now = int(time.time())
+    for name, breaker in ((HEALER, f"3 {now} 3 600 open {now + 600}\n"), ("disk-reaper", "")):
+        for folder in ("keys", "rate", "cb", "claims"):
+            (tmp_path / "state" / name / folder).mkdir(parents=True)
+        (tmp_path / "state" / name / "rate" / "restart_worker").write_text(
+            f"{now} 2.000000 0.016700 3\n"
+        )
+        if breaker:
+            (tmp_path / "state" / name / "cb" / "restart_worker").write_text(breaker)
+    return tmp_path
+
+
+def console(site: Path) -> ConsoleApp:
+    """The console on the site, with a real desk."""
+    desk = OperatorDesk(site / "state", site / "audit.jsonl", OPERATOR, time.time, "web-07")
+    return ConsoleApp(
+        View(host="web-07", operator="ana", read_only=False),
+        lambda on_snapshot: DirectFeed(site / "state", on_snapshot),
+        time.time,
+        acts=desk,
+    )
+
+
+def events(site: Path) -> list[dict[str, object]]:
+    """The audit log."""
+    path = site / "audit.jsonl"
+    return [orjson.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []
+
+
+def breaker(site: Path) -> list[str]:
+    """Fields of the breaker's file."""
+    return (site / "state" / HEALER / "cb" / "restart_worker").read_text().split()
+
+
+async def settled(pilot: Pilot[int]) -> None:
+    """Until no act is under way any more."""
+    await pilot.pause()
+    await pilot.app.workers.wait_for_complete()
+    await pilot.pause()
+
+
+def hint(app: ConsoleApp) -> str:
+    return str(app.screen.query_one("#hint", Static).content)
+
+
+async def type_into(pilot: Pilot[int], field: str, text: str) -> None:
+    pilot.app.screen.query_one(f"#{field}", Input).value = text
+    await pilot.pause()
+
+
+@pytest.mark.asyncio
+async def test_reset_needs_reason_and_name_then_opens_a_probe_and_is_undone(site: Path) -> None:
+    app = console(site)
+    before = breaker(site)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        await pilot.press("r")
+        assert isinstance(app.screen, ActDialog)
+        button = app.screen.query_one("#act", Button)
+        assert button.disabled
+        assert "reason" in hint(app)
+        for _ in range(6):
+            await pilot.press("enter")
+        assert breaker(site) == before
+        await type_into(pilot, "reason", "rolled back deploy 5121")
+        assert button.disabled
+        assert HEALER in hint(app)
+        await type_into(pilot, "incident", "INC-4711")
+        await type_into(pilot, "name", HEALER)
+        assert not button.disabled
+        button.focus()
+        await pilot.press("enter")
+        await settled(pilot)
+        assert not isinstance(app.screen, ActDialog)
+        assert breaker(site)[4] == "half-open"
+        event = events(site)[-1]
+        assert event["outcome"] == "operator-reset"
+        assert event["reason"] == "rolled back deploy 5121"
+        assert event["incident"] == "INC-4711"
+        await pilot.press("u")
+        assert isinstance(app.screen, UndoDialog)
+        assert app.screen.query_one("#incident", Input).value == "INC-4711"
+        await type_into(pilot, "reason", "too early")
+        app.screen.query_one("#act", Button).focus()
+        await pilot.press("enter")
+        await settled(pilot)
+        assert breaker(site) == before
+        assert events(site)[-1]["outcome"] == "operator-undo"
+
+
+@pytest.mark.asyncio
+async def test_state_that_changed_underneath_is_not_overwritten(site: Path) -> None:
+    app = console(site)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        await pilot.press("r")
+        await type_into(pilot, "reason", "looks fine")
+        await type_into(pilot, "name", HEALER)
+        now = int(time.time())
+        changed = f"4 {now} 3 600 open {now + 600}\n"
+        (site / "state" / HEALER / "cb" / "restart_worker").write_text(changed)
+        app.screen.query_one("#act", Button).focus()
+        await pilot.press("enter")
+        await settled(pilot)
+        assert isinstance(app.screen, ActDialog)
+        assert "changed underneath you" in hint(app)
+        assert " ".join(breaker(site)) == changed.strip()
+
+
+@pytest.mark.asyncio
+async def test_trip_of_the_whole_healer_holds_it(site: Path) -> None:
+    app = console(site)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        await pilot.press("t")
+        await type_into(pilot, "for", "soon")
+        await type_into(pilot, "reason", "investigating")
+        assert app.screen.query_one("#act", Button).disabled
+        await type_into(pilot, "for", "10m")
+        await type_into(pilot, "name", HEALER)
+        app.screen.query_one("#act", Button).focus()
+        await pilot.press("enter")
+        await settled(pilot)
+    assert breaker(site)[4] == "forced-open"
+    assert (site / "state" / HEALER / "hold").read_text().startswith("on ")
+    assert events(site)[-1]["outcome"] == "operator-trip"
+
+
+@pytest.mark.asyncio
+async def test_an_unwritable_audit_log_means_that_nothing_happens(site: Path) -> None:
+    (site / "audit.jsonl").mkdir()
+    app = console(site)
+    before = breaker(site)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        await pilot.press("r")
+        await type_into(pilot, "reason", "looks fine")
+        await type_into(pilot, "name", HEALER)
+        app.screen.query_one("#act", Button).focus()
+        await pilot.press("enter")
+        await settled(pilot)
+        assert isinstance(app.screen, ActDialog)
+        assert "audit.jsonl" in hint(app)
+    assert breaker(site) == before
+
+
+@pytest.mark.asyncio
+async def test_escape_changes_nothing(site: Path) -> None:
+    app = console(site)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        for key in ("t", "r"):
+            await pilot.press(key)
+            assert isinstance(app.screen, ActDialog)
+            await pilot.press("escape")
+            assert not isinstance(app.screen, ActDialog)
+    assert not (site / "audit.jsonl").exists()
