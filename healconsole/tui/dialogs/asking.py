@@ -19,6 +19,11 @@ from healconsole.tui.ports import Acts
 if TYPE_CHECKING:
     from healconsole.tui.app import ConsoleApp
 
+ROOMY = 32
+"""Rows from which on a dialog has blank lines between its parts."""
+FRAME = 6
+"""Rows of border, heading, hint (two) and buttons."""
+
 
 def field(label: str, widget: Widget) -> ComposeResult:
     """Yield one row of a dialog: a label of ours and what is asked."""
@@ -85,6 +90,15 @@ class AskingDialog(ModalScreen[None]):
         hint = self.query_one("#hint", Static)
         hint.update(Content(visible(text)))
         hint.set_class(bad, "bad")
+
+    def leave_room_for_fields(self) -> None:
+        """Keep the fields and the button in sight: the facts scroll in what is left."""
+        fields = sum(row.display for row in self.query(".field"))
+        low = self.app.size.height < ROOMY
+        self.set_class(low, "-low")
+        around = FRAME if low else FRAME + 3
+        most = self.app.size.height - around - fields
+        self.query_one("#facts").styles.max_height = max(3, most)
 
     def action_cancel(self) -> None:
         """Close, with nothing done."""

@@ -116,9 +116,10 @@ class ActDialog(AskingDialog):
         facts = self.query_one("#facts", VerticalScroll)
         lines = self.fact_lines(max(30, facts.size.width - 2))
         view = self.query_one("#plan", CellView)
+        self.query_one("#name-row").display = self.wants_name
         view.styles.height = max(1, len(lines))
         view.show_lines(lines)
-        self.query_one("#name-row").display = self.wants_name
+        self.leave_room_for_fields()
         missing = self.missing()
         self.query_one("#act", Button).disabled = bool(missing) or self.busy
         self.tell(missing)

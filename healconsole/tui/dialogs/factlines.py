@@ -10,7 +10,7 @@ from healconsole.core.plan import ActPlan
 from healconsole.tui.widgets.cells import EMPTY_LINE, Line, cell, fit, folded, gap
 from healconsole.tui.words import outcome_sign
 
-LABEL = 8
+LABEL = 10
 """Columns of the labels."""
 _MOST = 4
 """Lines that one sentence may take."""
@@ -31,7 +31,7 @@ def plan_lines(plan: ActPlan, width: int, utc_offset_s: int) -> list[Line]:
     lines = [
         *labelled("now", plan.now_lines, width),
         *labelled("after", plan.after_lines, width, "strong"),
-        *labelled("next", plan.next_lines, width),
+        *labelled("next", (" ".join(plan.next_lines),), width),
         *labelled("warning", (f"! {text}" for text in plan.warnings), width, "warn"),
     ]
     if plan.failures:
@@ -44,16 +44,16 @@ def plan_lines(plan: ActPlan, width: int, utc_offset_s: int) -> list[Line]:
 
 def failure_lines(events: Sequence[AuditEvent], width: int, utc_offset_s: int) -> list[Line]:
     """Return failures with their times, intents and facts, oldest first."""
-    intent = max(16, (width - 26) // 2)
+    intent = max(16, min(max((len(event.intent) for event in events), default=0), width // 3))
     return [
         (
             cell(clock_time(event.ts, utc_offset_s) if event.ts is not None else "--:--:--", "dim"),
             gap(1),
-            fit(event.outcome, 14, outcome_sign(event.outcome).tone),
+            fit(event.outcome, 13, outcome_sign(event.outcome).tone),
             gap(1),
             fit(event.intent, intent),
             gap(1),
-            fit(event.fact, max(8, width - intent - 26), "dim"),
+            fit(event.fact, max(8, width - intent - 24), "dim"),
         )
         for event in events
     ]

@@ -62,6 +62,7 @@ class RunDialog(AskingDialog):
         view = self.query_one("#plan", CellView)
         view.styles.height = max(1, len(lines))
         view.show_lines(lines)
+        self.leave_room_for_fields()
 
     @work(thread=True, exclusive=True)
     def _plan(self) -> None:
