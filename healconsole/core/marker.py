@@ -7,13 +7,17 @@ import orjson
 from healconsole.core.fields import MAX_EPOCH, STATE_FILE_LIMIT, mismatch
 from healconsole.core.records import Corrupt, MarkerRecord
 
+MAX_PID = 10**18 - 1
+"""More digits than bash can tell from an overflow."""
+
 _KEYS = ("intent", "scope", "at", "pid", "outcome")
 
 
-def parse_marker(raw: bytes, key: str, mtime: int) -> MarkerRecord | Corrupt:
+def parse_marker(raw: bytes, key: str, mtime: int, folder: str = "keys") -> MarkerRecord | Corrupt:
     """Read a marker: our one line of JSON, or an empty file of the legacy library.
 
-    Only the canonical form is taken, because bash compares it with one pattern.
+    Only the canonical form is taken, because bash compares it with one pattern. ``folder``
+    is where it was found: ``keys``, or ``dry/keys``.
 
     >>> parse_marker(b"", "ab12", mtime=1764000000).legacy
     True
@@ -22,7 +26,7 @@ def parse_marker(raw: bytes, key: str, mtime: int) -> MarkerRecord | Corrupt:
     """
     if not raw:
         return MarkerRecord(key, mtime)
-    path = f"keys/{key}"
+    path = f"{folder}/{key}"
     if len(raw) > STATE_FILE_LIMIT:
         return Corrupt(path, f"larger than {STATE_FILE_LIMIT} bytes", raw[:64])
     try:
@@ -38,8 +42,9 @@ def parse_marker(raw: bytes, key: str, mtime: int) -> MarkerRecord | Corrupt:
         and type(at) is int
         and 0 <= at <= MAX_EPOCH
         and type(pid) is int
-        and pid >= 0
+        and 0 <= pid <= MAX_PID
         and type(outcome) is str
+        and "\0" not in intent + scope + outcome  # which bash could not hold
     ):
         record = MarkerRecord(key, at, intent, scope, pid, outcome)
         if format_marker(record) == (raw if raw[-1] == 0x0A else raw + b"\n"):

@@ -68,7 +68,9 @@ class Policy:
     @property
     def probe_lease(self) -> int:
         """Seconds for which a half-open probe is held by the one that took it."""
-        return int(self.action_timeout + self.settle + self.check_timeout) + 30
+        spans = (self.action_timeout, self.settle, self.check_timeout)
+        # In millionths, as bash sums them: 0.7 + 0.1 + 0.2 is 1, and no float less.
+        return sum(round(span * MICRO) for span in spans) // MICRO + 30
 
 
 DEFAULT_POLICY = Policy()

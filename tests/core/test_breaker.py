@@ -229,6 +229,17 @@ def test_after_a_reset_to_half_open_one_failure_opens_it_for_a_legacy_reader_too
     assert (failed.failures, failed.state) == (maximum, OPEN)
 
 
+@pytest.mark.parametrize(
+    ("settle", "action", "check", "lease"),
+    [(5, 60, 30, 125), (0.1, 0.7, 0.2, 31), (0.2, 0.1, 0.6, 30), (0, 0.001, 0.001, 30)],
+)
+def test_the_lease_is_summed_without_floats(
+    settle: float, action: float, check: float, lease: int
+) -> None:
+    policy = Policy(settle=settle, action_timeout=action, check_timeout=check)
+    assert policy.probe_lease == lease
+
+
 def test_the_lease_of_a_probe_is_not_longer_than_a_probe_can_take() -> None:
     stepped = ours(3, NOW, HALF, NOW + 86_400)
     assert breaker_now(stepped, 3, 600, NOW, lease=125).until == NOW + 125

@@ -312,9 +312,10 @@ class Guarded(RuleBasedStateMachine):
             self.write_breaker(breakers.record_failure(self.read_breaker(), POLICY, self.now))
             self.model.breaker.failed(self.now)
             return
+        at = max(claim.at, self.now)
         for when in (claim.at, self.now):
-            self.write_marker(claim, self.now, "success", when)
-            self.model.marks[claim.intent, when // POLICY.bucket] = self.now
+            self.write_marker(claim, at, "success", when)
+            self.model.marks[claim.intent, when // POLICY.bucket] = at
         self.write_breaker(breakers.record_success(self.read_breaker(), POLICY, self.now, claim.at))
         self.model.breaker.succeeded(claim.at)
         self.finished[claim.intent] = (self.now, self.steps_back)

@@ -14,7 +14,7 @@ from healconsole.core.records import Corrupt, MarkerRecord
 
 NOW = 1_764_000_000
 KEY = "ab" * 32
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=60)
 RECORDS = st.builds(
     MarkerRecord,
     st.just(KEY),
@@ -68,6 +68,8 @@ def test_an_empty_file_is_a_legacy_marker_of_its_mtime() -> None:
         LINE.replace(b'"pid":7,', b'"pid":7,"pid":7,'),
         LINE.replace(b"stop x", b"stop \xff"),
         LINE.replace(b"stop x", b"\\ud800"),
+        LINE.replace(b"stop x", b"stop \\u0000"),
+        LINE.replace(b"7,", b"1000000000000000000,"),
         b"[]\n",
         b"null",
         b"\x00",
@@ -80,6 +82,17 @@ def test_any_other_spelling_is_corrupt(raw: bytes) -> None:
     assert isinstance(found, Corrupt)
     assert found.path == f"keys/{KEY}"
     assert len(found.sample) <= 64
+
+
+def test_an_intent_that_looks_like_an_escape_is_not_one() -> None:
+    rec = MarkerRecord(KEY, NOW, "stop \\u0000 \\u0009", "stop", 1, "success")
+    assert parse_marker(format_marker(rec), KEY, 0) == rec
+
+
+def test_a_shadow_marker_is_named_by_its_own_place() -> None:
+    found = parse_marker(b"{", KEY, NOW, "dry/keys")
+    assert isinstance(found, Corrupt)
+    assert found.path == f"dry/keys/{KEY}"
 
 
 @given(st.integers(0, MAX_EPOCH), st.integers(0, 6_000_000), st.integers(1, 86_400))
