@@ -8,7 +8,7 @@ from pathlib import Path
 
 from healconsole import Fact, Healer, Intent, Policy
 
-QUOTA_BYTES = 512 * 1024
+QUOTA_BYTES = 256 * 1024
 OLDER_DAYS = 7
 
 
@@ -17,7 +17,7 @@ class DiskReaper(Healer):
 
     name = "disk-reaper"
     policy = Policy(
-        rate_micro=100_000, burst=3, max_failures=3, cooldown=60, bucket=10, settle=0.5,
+        rate_micro=100_000, burst=3, max_failures=3, cooldown=60, bucket=60, settle=0.5,
         action_timeout=10, check_timeout=5,
     )  # fmt: skip
 

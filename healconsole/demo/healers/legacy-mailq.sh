@@ -5,7 +5,7 @@
 set -u
 
 : "${NAME:=legacy-mailq}" "${HEAL_STATE_DIR:?}" "${HEAL_AUDIT_FILE:?}" "${DEMO_ROOT:?}"
-: "${LIMIT:=12}" "${DRY_RUN:=false}" "${INTERVAL:=2}"
+: "${LIMIT:=8}" "${DRY_RUN:=false}" "${INTERVAL:=2}"
 RATE=0.0167 BURST=3 CB_MAX=3 CB_COOLDOWN=600
 
 mkdir -p "$HEAL_STATE_DIR/keys"
