@@ -1,0 +1,237 @@
+# shellcheck shell=bash
+# An act behind the guardrails: the only place that runs a healer's action.
+
+_heal_outcome='' _heal_why_not='' _heal_stopped=''
+
+# The action and its check, in one process group of their own, each within its time.
+_heal_run() {
+  local action=$1 check=$2 intent=$3 phase='' deadline child rc line timeout
+  _heal_outcome=action-failed _heal_why_not=''
+  _heal_pipe || {
+    _heal_why_not='no pipe'
+    return 1
+  }
+  local report=$_heal_pw answers=$_heal_pr
+  _heal_nap_open
+  set -m
+  _heal_child "$action" "$check" "$intent" </dev/null &
+  child=$!
+  set +m
+  exec {report}>&-
+  _heal_ticks
+  _heal_millis_of "$_heal_action_timeout" timeout
+  deadline=$((_heal_num + timeout))
+  line=''
+  while _heal_hear "$answers" "$deadline"; do
+    line=$_heal_text
+    [[ $line == acted ]] || continue
+    phase=acted
+    _heal_millis_of "$_heal_settle" timeout
+    deadline=$timeout
+    _heal_millis_of "$_heal_check_timeout" timeout
+    _heal_ticks
+    deadline=$((_heal_num + deadline + timeout))
+  done
+  exec {answers}<&-
+  if [[ -n $_heal_lost ]]; then
+    _heal_end_group "$child"
+    _heal_why_not=$_heal_lost
+  elif [[ $_heal_heard == late ]]; then
+    _heal_end_group "$child"
+    if [[ -z $phase ]]; then
+      _heal_outcome=timed-out _heal_why_not="action timed out after $_heal_action_timeout s"
+    else
+      _heal_outcome=verify-failed _heal_why_not="check timed out after $_heal_check_timeout s"
+    fi
+  else
+    rc=0
+    { wait "$child"; } 2>/dev/null || rc=$?
+    # A signal with a trap ends a wait early.
+    while ((rc > 128)) && kill -0 "$child" 2>/dev/null; do
+      rc=0
+      { wait "$child"; } 2>/dev/null || rc=$?
+    done
+    if [[ -z $phase ]]; then
+      _heal_why_not="action exit code $rc"
+      ((rc)) || _heal_why_not='the action ended the shell that runs it'
+    elif ((rc)); then
+      _heal_outcome=verify-failed _heal_why_not="check exit code $rc"
+    else
+      _heal_outcome=success
+      return 0
+    fi
+  fi
+  return 1
+}
+
+# Milliseconds of the seconds $1 into the variable $2.
+_heal_millis_of() {
+  local keep=$_heal_num
+  _heal_millis "$1"
+  printf -v "$2" '%d' "$_heal_num"
+  _heal_num=$keep
+}
+
+# Wait until tick $2 for a line on descriptor $1: 0 with the line, or 1 with _heal_heard "late" or "end".
+_heal_heard='' _heal_lost=''
+_heal_hear() {
+  local left rc seconds
+  _heal_heard=''
+  while :; do
+    _heal_ticks
+    left=$(($2 - _heal_num))
+    ((left > 0)) || {
+      _heal_heard=late
+      return 1
+    }
+    if ((_heal_lease_every && left > _heal_lease_every)); then left=$_heal_lease_every; fi
+    printf -v seconds '%d.%03d' $((left / 1000)) $((left % 1000))
+    rc=0
+    IFS= read -r -t "$seconds" -u "$1" _heal_text || rc=$?
+    ((rc == 0)) && return 0
+    if ((rc <= 128)); then
+      _heal_heard=end
+      return 1
+    fi
+    if ((_heal_lease_every)) && ! _heal_lease_renew; then return 1; fi
+  done
+}
+
+# End the process group $1: TERM, and KILL two seconds later.
+_heal_end_group() {
+  local tries
+  kill -TERM -- "-$1" 2>/dev/null
+  for tries in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    kill -0 -- "-$1" 2>/dev/null || break
+    _heal_nap 0.1
+  done
+  kill -KILL -- "-$1" 2>/dev/null
+  { wait "$1"; } 2>/dev/null || :
+}
+
+# A pipe that nobody writes to but a signal's trap: reading it is a sleep without a fork.
+_heal_nap_fd=''
+_heal_nap_open() {
+  [[ -n $_heal_nap_fd ]] && return 0
+  _heal_pipe || return 1
+  exec {_heal_nap_fd}<>"/proc/self/fd/$_heal_pr"
+  exec {_heal_pr}<&- {_heal_pw}>&-
+}
+_heal_nap() {
+  local line
+  IFS= read -r -t "$1" -u "$_heal_nap_fd" line || :
+}
+
+# The child: action, settle, check. Runs from a DEBUG trap, because errexit is ignored in whatever is
+# called from a condition, however deep, and a trap is called from nowhere.
+_heal_child() {
+  exec {answers}<&-
+  [[ -z $_heal_single_fd ]] || exec {_heal_single_fd}>&-
+  [[ -z $_heal_tail_fd ]] || exec {_heal_tail_fd}<&-
+  trap - TERM HUP INT USR1 XFSZ
+  export HEAL_FENCE=${_heal_fence-}
+  [[ -n $HEAL_FENCE ]] || unset HEAL_FENCE
+  trap '_heal_child_body "$@"' DEBUG
+  :
+}
+_heal_child_body() {
+  trap - DEBUG
+  _heal_as_caller
+  set -e
+  "$1" "$3" "$_heal_fact" {report}>&-
+  printf 'acted\n' >&"$report"
+  _heal_child_settle
+  "$2" "$3" "$_heal_fact" {report}>&-
+  exit 0
+}
+_heal_child_settle() {
+  # The parent's naps read the same pipe, so this is woken by nobody only because nobody writes to it.
+  [[ $_heal_settle != *[1-9]* ]] || IFS= read -r -t "$_heal_settle" -u "$_heal_nap_fd" || :
+}
+
+# TERM, HUP and INT wait until the outcome is recorded; a file-size limit is an error, not a death.
+_heal_traps=''
+_heal_hold_signals() {
+  _heal_stopped=''
+  _heal_trap_of TERM HUP INT XFSZ
+  _heal_traps=$_heal_text
+  trap '_heal_stopped=TERM' TERM
+  trap '_heal_stopped=HUP' HUP
+  trap '_heal_stopped=INT' INT
+  trap '' XFSZ
+}
+_heal_free_signals() {
+  trap - TERM HUP INT XFSZ
+  [[ -z $_heal_traps ]] || eval "$_heal_traps"
+  _heal_traps=''
+  [[ -z $_heal_stopped ]] || kill -s "$_heal_stopped" "$BASHPID"
+}
+
+# One guarded act. 0: done, rehearsed or denied; 1: the action failed, or could not be recorded.
+_heal_act() {
+  local intent=$1 action=$2 check=$3 reason=${4-} rc=0 began
+  _heal_outcome=''
+  _heal_v_allow=0 _heal_v_guard='' _heal_v_earliest=''
+  if ! _heal_policy; then
+    heal_log "$_heal_problem"
+    _heal_v_guard=record _heal_v_reason=$_heal_problem
+    return 1
+  fi
+  _heal_clock
+  _heal_lost='' _heal_fence=''
+  if ! _heal_take_intent "$intent" "${HEAL_SCOPE-}"; then
+    _heal_v_guard=intent _heal_v_reason=$_heal_text _heal_scope=''
+    _heal_take_mode
+    _heal_outcome=denied
+    _heal_denied
+    return 0
+  fi
+  _heal_fleet_look
+  if ! _heal_peek; then
+    _heal_outcome=denied
+    _heal_denied
+    return 0
+  fi
+  _heal_hold_signals
+  _heal_act_allowed "$action" "$check" "$reason" || rc=1
+  _heal_free_signals
+  return "$rc"
+}
+
+_heal_act_allowed() {
+  local action=$1 check=$2 reason=$3 began rc=0
+  if ((!_heal_dry)) && ! _heal_lease_take; then
+    _heal_outcome=denied
+    _heal_denied
+    return 0
+  fi
+  if ! _heal_commit "$reason"; then
+    _heal_lease_drop
+    _heal_outcome=denied
+    _heal_denied
+    [[ $_heal_v_guard != record ]]
+    return
+  fi
+  _heal_denial_over "$_heal_scope"
+  if ((_heal_dry)); then
+    _heal_outcome=dry-run
+    _heal_event dry-run "${reason:+$reason; }$_heal_dry_why" '' 0 1 "$_heal_intent" "$_heal_scope" "$_heal_key"
+    _heal_append || {
+      heal_log "$_heal_problem"
+      return 1
+    }
+    heal_log "dry-run: would $_heal_intent ($_heal_dry_why)"
+    return 0
+  fi
+  _heal_ticks
+  began=$_heal_num
+  _heal_run "$action" "$check" "$_heal_intent" || rc=1
+  _heal_lease_drop
+  _heal_ticks
+  if ((rc)); then
+    reason=${reason:+$reason; }$_heal_why_not
+    heal_log "$_heal_outcome: $_heal_intent: $_heal_why_not"
+  fi
+  _heal_record "$_heal_outcome" "$reason" $((_heal_num - began)) || rc=1
+  return "$rc"
+}

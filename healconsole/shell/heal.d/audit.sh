@@ -1,0 +1,183 @@
+# shellcheck shell=bash
+# The audit log: one JSON object a line, whole lines only, one write for each.
+
+_heal_line_text='' _heal_tail_fd='' _heal_fact='' _heal_trigger=''
+declare -ga _heal_owed=()
+
+# The line of an event in _heal_line_text: outcome, reason, then the optional guard, duration in
+# milliseconds, count, intent, scope, key.
+_heal_event() {
+  local outcome=$1 reason=$2 guard=${3-} duration=${4:-0} count=${5:-1}
+  local intent=${6-$_heal_intent} scope=${7-$_heal_scope} key=${8-} dry=false stamp zone head tail
+  ((_heal_dry)) && dry=true
+  _heal_clock
+  printf -v stamp '%(%Y-%m-%dT%H:%M:%S)T' "$_heal_now"
+  printf -v zone '%(%z)T' "$_heal_now"
+  printf -v stamp '%s.%03d%s:%s' "$stamp" "$_heal_ms" "${zone:0:3}" "${zone:3:2}"
+  local field quoted=()
+  for field in "$_heal_host" "${NAME-}" "$intent" "$reason" "$_heal_fact" "$scope" "$_heal_trigger"; do
+    _heal_encodable "$field"
+    quoted+=("$_heal_text")
+  done
+  _heal_json "${quoted[0]}"
+  head="{\"v\":1,\"ts\":\"$stamp\",\"host\":\"$_heal_text\""
+  _heal_json "${quoted[1]}"
+  head+=",\"healer\":\"$_heal_text\""
+  _heal_json "${quoted[5]}"
+  tail=",\"scope\":\"$_heal_text\",\"key\":\"$key\",\"guard\":\"$guard\",\"pid\":$BASHPID"
+  _heal_json "${quoted[6]}"
+  tail+=",\"duration_ms\":$duration,\"dry_run\":$dry,\"trigger\":\"$_heal_text\""
+  ((count == 1)) || tail+=",\"count\":$count"
+  _heal_fit "$head" "$outcome" "$tail}"$'\n' "${quoted[4]}" "${quoted[3]}" "${quoted[2]}"
+}
+
+# Put head $1, outcome $2 and tail $3 around fact $4, reason $5 and intent $6, cut in this order until
+# the line has at most 65,536 bytes.
+_heal_fit() {
+  local head=$1 outcome=$2 tail=$3 texts=("$4" "$5" "$6") inside=() i size room
+  for i in 0 1 2; do
+    _heal_json "${texts[i]}"
+    inside[i]=$_heal_text
+  done
+  size=$((${#head} + ${#outcome} + ${#tail} + 46 + ${#inside[0]} + ${#inside[1]} + ${#inside[2]}))
+  for i in 0 1 2; do
+    ((size > 65536)) || break
+    room=$((65536 - (size - ${#inside[i]})))
+    _heal_cut "${texts[i]}" "$room"
+    ((${#_heal_text} < ${#texts[i]})) || continue
+    _heal_json "$_heal_text"
+    ((size += ${#_heal_text} - ${#inside[i]})) || :
+    inside[i]=$_heal_text
+  done
+  _heal_line_text="$head,\"intent\":\"${inside[2]}\",\"outcome\":\"$outcome\",\"reason\":\"${inside[1]}\",\"fact\":\"${inside[0]}\"$tail"
+}
+
+# The longest beginning of $1 that fits $2 bytes of JSON with the note of the cut.
+_heal_cut() {
+  local text=$1 room=$2 low=0 high=${#1} middle head
+  while ((low < high)); do
+    middle=$(((low + high + 1) / 2))
+    _heal_shortened "$text" "$middle"
+    head=$_heal_text
+    _heal_json "$head"
+    if ((${#_heal_text} <= room)); then low=$middle; else high=$((middle - 1)); fi
+  done
+  _heal_shortened "$text" "$low"
+}
+
+# The first $2 bytes of $1, no character cut in two, with how many were cut.
+_heal_shortened() {
+  local kept=$2
+  while ((kept > 0)) && [[ ${1:kept:1} == [$'\x80'-$'\xbf'] ]]; do ((kept -= 1)) || :; done
+  _heal_text="${1:0:kept}…[cut $((${#1} - kept)) bytes]"
+}
+
+# Open the log and take its lock: descriptor in _heal_log_fd. 1 with _heal_why.
+_heal_log_fd=''
+_heal_open_log() {
+  local attempt
+  for attempt in 1 2 3 4 5 6 7 8; do
+    _heal_why='is not a regular file'
+    [[ ! -L $_heal_audit ]] && [[ -f $_heal_audit || ! -e $_heal_audit ]] || return 1
+    _heal_why='cannot be opened'
+    { exec {_heal_log_fd}>>"$_heal_audit"; } 2>/dev/null || return 1
+    _heal_why='is locked by another writer'
+    if ! flock -x -w 5 "$_heal_log_fd" 2>/dev/null; then
+      exec {_heal_log_fd}>&-
+      return 1
+    fi
+    # It may have been rotated while this waited.
+    [[ /proc/self/fd/$_heal_log_fd -ef $_heal_audit ]] && return 0
+    exec {_heal_log_fd}>&-
+  done
+  _heal_why='is replaced all the time'
+  return 1
+}
+
+# Whether the locked log ends in a whole line. A descriptor that stands at its end remembers how far this
+# process has looked, so that only what came since is read; the first look costs a fork.
+_heal_ends_whole() {
+  local chunk
+  if [[ -n $_heal_tail_fd ]] && [[ ! /proc/self/fd/$_heal_tail_fd -ef $_heal_audit ]]; then
+    exec {_heal_tail_fd}<&-
+    _heal_tail_fd=''
+  fi
+  [[ -s $_heal_audit ]] || return 0
+  if [[ -n $_heal_tail_fd ]]; then
+    chunk=''
+    if ! IFS= read -r -d '' -n 65536 -u "$_heal_tail_fd" chunk; then
+      # This process has written since its last look; if there is nothing to read, the file shrank.
+      if [[ -n $chunk ]]; then
+        [[ ${chunk: -1} == $'\n' ]]
+        return
+      fi
+    fi
+    exec {_heal_tail_fd}<&-
+    _heal_tail_fd=''
+  fi
+  { exec {_heal_tail_fd}<"$_heal_audit"; } 2>/dev/null || return 1
+  _heal_pipe || return 1
+  tail -c 1 <&"$_heal_tail_fd" >&"$_heal_pw" 2>/dev/null
+  exec {_heal_pw}>&-
+  IFS= read -r -d '' -n 1 -u "$_heal_pr" chunk
+  exec {_heal_pr}<&-
+  [[ $chunk == $'\n' ]]
+}
+
+# Append _heal_line_text. 1 with _heal_problem if it is not in the log.
+_heal_append() {
+  local rc=0
+  _heal_problem=''
+  if ! _heal_open_log; then
+    _heal_problem="$_heal_audit $_heal_why"
+    return 1
+  fi
+  if ! _heal_ends_whole; then
+    printf '\n' >&"$_heal_log_fd" 2>/dev/null || rc=1
+  fi
+  if ((rc == 0)); then
+    if ((${#_heal_line_text} <= 1024)); then
+      printf '%s' "$_heal_line_text" 2>/dev/null >&"$_heal_log_fd" || rc=1
+    else
+      # Bash writes in pieces of its buffer; cat writes what it has read whole.
+      cat 2>/dev/null >&"$_heal_log_fd" <<<"${_heal_line_text%$'\n'}" || rc=1
+    fi
+  fi
+  exec {_heal_log_fd}>&-
+  ((rc == 0)) || _heal_problem="$_heal_audit cannot be written"
+  return "$rc"
+}
+
+# Denials that repeat: one event when a run begins, one with its count when it ends.
+declare -gA _heal_runs=() _heal_run_event=()
+_heal_denied() {
+  local scope=$_heal_scope run
+  [[ -n $scope ]] || scope=' '
+  run=${_heal_runs["$scope"]-}
+  if [[ ${run#* } == "$_heal_v_guard" ]]; then
+    _heal_runs["$scope"]="$((${run%% *} + 1)) $_heal_v_guard"
+    _heal_run_event["$scope"]=$_heal_intent$'\n'$_heal_v_reason
+    return 0
+  fi
+  _heal_denial_over "$scope"
+  _heal_event denied "$_heal_v_reason" "$_heal_v_guard"
+  _heal_append || heal_log "$_heal_problem"
+  ((${#_heal_runs[@]} < 256)) || _heal_denials_over
+  _heal_runs["$scope"]="1 $_heal_v_guard"
+}
+
+_heal_denial_over() {
+  local run=${_heal_runs["$1"]-} last
+  [[ -n $run ]] || return 0
+  _heal_runs["$1"]=''
+  ((${run%% *} > 1)) || return 0
+  last=${_heal_run_event["$1"]-}
+  _heal_event denied "${last#*$'\n'}" "${run#* }" 0 "${run%% *}" "${last%%$'\n'*}" "${1% }"
+  _heal_append || heal_log "$_heal_problem"
+}
+
+_heal_denials_over() {
+  local scope
+  for scope in "${!_heal_runs[@]}"; do _heal_denial_over "$scope"; done
+  _heal_runs=() _heal_run_event=()
+}

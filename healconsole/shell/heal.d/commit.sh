@@ -1,0 +1,327 @@
+# shellcheck shell=bash
+# What an act leaves on disk before it starts and when its outcome is known, under .guard, so that
+# whatever write the process dies at, the act is not repeated, its token stays spent, and the log
+# tells of it.
+
+_heal_guard_fd='' _heal_slot='' _heal_at=0 _heal_claim_key=''
+
+# Hold .guard; 1 with _heal_problem. Commands that write while it is held inherit it: a rename that
+# outlives a killed healer must not meet the next one's.
+_heal_lock() {
+  local attempt path=$_heal_dir/.guard
+  for attempt in 1 2 3; do
+    _heal_problem="$path is not a regular file"
+    [[ ! -L $path ]] && [[ -f $path || ! -e $path ]] || return 1
+    _heal_problem="$path cannot be opened"
+    { exec {_heal_guard_fd}<>"$path"; } 2>/dev/null || return 1
+    _heal_problem="$path is held by another process"
+    flock -x -w 10 "$_heal_guard_fd" 2>/dev/null || break
+    [[ /proc/self/fd/$_heal_guard_fd -ef $path ]] && return 0
+    exec {_heal_guard_fd}>&-
+  done
+  exec {_heal_guard_fd}>&-
+  _heal_guard_fd=''
+  return 1
+}
+
+_heal_unlock() {
+  [[ -z $_heal_guard_fd ]] || exec {_heal_guard_fd}>&-
+  _heal_guard_fd=''
+}
+
+# Put the line $2 in place of the file $1 (below the state directory): whole and durable, or not at all.
+_heal_replace() {
+  local draft=$_heal_dir/.scratch/heal.sh target=$_heal_dir/$1
+  _heal_problem="$1 cannot be written"
+  [[ ! -L $target && (! -e $target || -f $target) ]] || return 1
+  _heal_write "$draft" "$2"$'\n' && sync -- "$draft" 2>/dev/null && mv -f -- "$draft" "$target" 2>/dev/null &&
+    sync -- "${target%/*}" 2>/dev/null && _heal_problem=''
+}
+
+# Settle what is interrupted and write back times that cannot be; the lock is held.
+_heal_settle_all() {
+  local slot
+  _heal_layout || :
+  _heal_list_slots
+  for slot in "${_heal_slots[@]}"; do
+    _heal_read_claim "$slot" || continue
+    ((_heal_c_alive)) || _heal_recover "$slot" || return 1
+  done
+  [[ -n $_heal_file ]] || return 0
+  ((_heal_dry)) && return 0
+  if _heal_read_bucket "rate/$_heal_file" && ((_heal_r_last > _heal_now)); then
+    _heal_tokens_at "$_heal_now" "$_heal_r_tokens"
+    _heal_replace "rate/$_heal_file" "$(_heal_bucket_line "$_heal_now" "$_heal_num")" || return 1
+  fi
+  if _heal_read_breaker "$_heal_file"; then
+    _heal_breaker_now 0 1
+    if ((_heal_n_odd)); then
+      _heal_mended_breaker
+      _heal_replace "cb/$_heal_file" "$_heal_text" || return 1
+    fi
+  fi
+}
+
+# A bucket's line on standard output: last refill and millionths.
+_heal_bucket_line() {
+  local tokens
+  _heal_decimal "$2"
+  tokens=$_heal_text
+  _heal_decimal "$_heal_rate"
+  printf '%s %s %s %s' "$1" "$tokens" "$_heal_text" "$_heal_burst"
+}
+
+# Settle the claim that was read from slot $1; its process is gone.
+_heal_recover() {
+  local slot=$1 rc=0 at=$_heal_c_at scope reason proved=0 dry=$_heal_dry
+  local pid=$_heal_c_pid key=$_heal_c_key file=$_heal_c_file intent=$_heal_c_intent
+  _heal_read_bucket "rate/$file" && _heal_g_rate=0 || _heal_g_rate=$?
+  if ((_heal_g_rate != 2)) && _heal_spent_more; then
+    _heal_replace "rate/$file" "$(_heal_bucket_line "$_heal_c_last" "$_heal_c_tokens")" || return 1
+  fi
+  if _heal_unpercent "$file" && [[ $file != *%~* ]]; then scope=$_heal_text; else scope=$file; fi
+  _heal_read_marker "keys/$key" || rc=$?
+  if ((rc == 0)); then
+    [[ $_heal_m_outcome == success ]] && proved=1
+    [[ -n $_heal_m_scope ]] && {
+      printf -v _heal_m_scope '%b' "${_heal_m_scope//\\\"/\"}"
+      scope=$_heal_m_scope
+    }
+    ((_heal_m_at > at)) && at=$_heal_m_at
+  fi
+  reason="pid $pid ended without recording an outcome"
+  ((proved)) && reason="pid $pid ended before it recorded its success"
+  if ((!proved && rc != 2)); then
+    _heal_marker_line "$intent" "$scope" "$at" "$pid" interrupted
+    _heal_replace "keys/$key" "${_heal_text%$'\n'}" || return 1
+  fi
+  _heal_dry=0
+  _heal_event interrupted "$reason" '' 0 1 "$intent" "$scope" "$key"
+  _heal_dry=$dry
+  _heal_append || return 1
+  sync -d -- "$_heal_audit" 2>/dev/null || return 1
+  if ((!proved)); then
+    rc=0
+    _heal_read_breaker "$file" || rc=$?
+    if ((rc != 2)); then
+      _heal_after_failure "$rc"
+      _heal_replace "cb/$file" "$_heal_text" || return 1
+    fi
+  fi
+  _heal_write "$_heal_dir/claims/$slot" '' || return 1
+  heal_log "interrupted: $intent ($reason)"
+}
+
+# Peek and, if something has to be mended first, mend. Leaves the verdict in _heal_v_*.
+_heal_peek() {
+  _heal_clock
+  _heal_gather 0
+  if ((_heal_mend)); then
+    if _heal_lock; then
+      _heal_settle_all || heal_log "$_heal_problem"
+      _heal_unlock
+    else
+      heal_log "$_heal_problem"
+    fi
+    _heal_clock
+    _heal_gather 1
+  fi
+  _heal_judge
+}
+
+# Deny because what must be recorded cannot be.
+_heal_unrecorded() {
+  _heal_v_allow=0 _heal_v_guard=record _heal_v_reason=$1 _heal_v_earliest='' _heal_v_probe=0
+  return 1
+}
+
+# Take the token, the marker and the claim, and announce the start, all durable; or deny. $1 the reason.
+_heal_commit() {
+  _heal_layout || {
+    _heal_unrecorded "$_heal_dir cannot be made"
+    return 1
+  }
+  _heal_lock || {
+    _heal_unrecorded "$_heal_problem"
+    return 1
+  }
+  _heal_clock
+  _heal_gather 0
+  if ((_heal_mend)); then
+    _heal_settle_all || {
+      _heal_unlock
+      _heal_unrecorded "$_heal_problem"
+      return 1
+    }
+    _heal_gather 0
+  fi
+  if ! _heal_judge; then
+    _heal_unlock
+    return 1
+  fi
+  local rc=0
+  if ((_heal_dry)); then
+    _heal_rehearse || rc=1
+  else
+    _heal_begin "$1" || rc=1
+  fi
+  _heal_unlock
+  return "$rc"
+}
+
+# The bucket after one token was taken: _heal_num millionths, and its line in _heal_text.
+_heal_taken() {
+  local tokens=$((_heal_burst * 1000000)) shown
+  if ((_heal_g_rate == 0)); then
+    _heal_tokens_at "$_heal_r_last" "$_heal_r_tokens"
+    tokens=$_heal_num
+  fi
+  tokens=$((tokens - 1000000))
+  _heal_decimal "$tokens"
+  shown=$_heal_text
+  _heal_decimal "$_heal_rate"
+  _heal_text="$_heal_now $shown $_heal_text $_heal_burst"
+  _heal_num=$tokens
+}
+
+_heal_begin() {
+  local dir=$_heal_dir draft=$_heal_dir/.scratch/rate.sh probe=$_heal_dir/.scratch/cb.sh
+  local marker=$_heal_dir/keys/$_heal_key tokens claim drafts=()
+  _heal_at=$_heal_now _heal_claim_key=$_heal_key
+  _heal_identity
+  if [[ -z $_heal_start ]]; then
+    _heal_unrecorded '/proc does not tell when this process started'
+    return 1
+  fi
+  _heal_slot=0
+  while [[ -s $dir/claims/$_heal_slot || -L $dir/claims/$_heal_slot ]] ||
+    [[ -e $dir/claims/$_heal_slot && ! -f $dir/claims/$_heal_slot ]]; do
+    ((_heal_slot += 1)) || :
+  done
+  _heal_taken
+  tokens=$_heal_num
+  _heal_problem="rate/$_heal_file cannot be written"
+  _heal_write "$draft" "$_heal_text"$'\n' || {
+    _heal_take_back ''
+    return 1
+  }
+  drafts=("$draft")
+  if ((_heal_v_probe)); then
+    _heal_with_probe
+    _heal_problem="cb/$_heal_file cannot be written"
+    _heal_write "$probe" "$_heal_text"$'\n' || {
+      _heal_take_back ''
+      return 1
+    }
+    drafts+=("$probe")
+  fi
+  _heal_marker_line "$_heal_intent" "$_heal_scope" "$_heal_at" "$BASHPID" started
+  _heal_problem="keys/$_heal_key cannot be written"
+  _heal_write "$marker" "$_heal_text" || {
+    _heal_take_back "$marker"
+    return 1
+  }
+  _heal_decimal "$tokens"
+  claim="v1 $BASHPID $_heal_start $_heal_boot $_heal_at $_heal_key $_heal_file $_heal_v_probe $_heal_at $_heal_text"
+  _heal_percent "$_heal_intent" '[^ -$&-~]'
+  _heal_problem="claims/$_heal_slot cannot be written"
+  _heal_write "$dir/claims/$_heal_slot" "$claim $_heal_text"$'\n' || {
+    _heal_take_back "$marker"
+    return 1
+  }
+  _heal_event started "$1" '' 0 1 "$_heal_intent" "$_heal_scope" "$_heal_key"
+  _heal_append || {
+    _heal_take_back "$marker"
+    return 1
+  }
+  _heal_problem='the state cannot be made durable'
+  if ! sync -- "${drafts[@]}" "$marker" "$dir/claims/$_heal_slot" "$_heal_audit" "$dir/keys" "$dir/claims" 2>/dev/null ||
+    { ((_heal_v_probe)) && ! mv -f -- "$probe" "$dir/cb/$_heal_file" 2>/dev/null; } ||
+    ! mv -f -- "$draft" "$dir/rate/$_heal_file" 2>/dev/null; then
+    # The log says "started" already, so it has to say how that ended.
+    _heal_take_back "$marker"
+    _heal_event action-failed "${1:+$1; }not started: $_heal_v_reason" record 0 1 "$_heal_intent" "$_heal_scope" "$_heal_key"
+    _heal_append || heal_log "$_heal_problem"
+    return 1
+  fi
+}
+
+# Take back what a commit wrote: the marker $1 and the claim. Denies with _heal_problem.
+_heal_take_back() {
+  _heal_unrecorded "$_heal_problem"
+  [[ -z $1 ]] || rm -f -- "$1" 2>/dev/null
+  if [[ -s $_heal_dir/claims/$_heal_slot ]]; then
+    _heal_write "$_heal_dir/claims/$_heal_slot" '' || heal_log "claims/$_heal_slot cannot be emptied"
+  fi
+}
+
+# Spend a token of the shadow state that dry-run decides on.
+_heal_rehearse() {
+  _heal_taken
+  _heal_replace "dry/rate/$_heal_file" "$_heal_text" && {
+    _heal_marker_line "$_heal_intent" "$_heal_scope" "$_heal_now" "$BASHPID" dry-run
+    _heal_replace "dry/keys/$_heal_key" "${_heal_text%$'\n'}"
+  } || _heal_unrecorded "$_heal_problem"
+}
+
+# Record the outcome $1, for the reason $2, after $3 milliseconds.
+_heal_record() {
+  local rc=0
+  _heal_clock
+  if [[ $1 == success ]]; then
+    _heal_record_success || rc=1
+  else
+    _heal_record_failure || rc=1
+  fi
+  _heal_event "$1" "$2" '' "$3" 1 "$_heal_intent" "$_heal_scope" "$_heal_claim_key"
+  if _heal_append && sync -- "$_heal_audit" "$_heal_dir/rate" "$_heal_dir/keys" 2>/dev/null && ((rc == 0)); then
+    _heal_write "$_heal_dir/claims/$_heal_slot" '' || rc=1
+  else
+    rc=1
+  fi
+  _heal_unlock
+  # The claim stays where something could not be recorded: it denies, and is settled as interrupted.
+  ((rc == 0)) || heal_log "the outcome $1 of $_heal_intent is not recorded: $_heal_problem"
+  return "$rc"
+}
+
+_heal_record_success() {
+  local rc=0 at=$((_heal_now > _heal_at ? _heal_now : _heal_at)) marker=$_heal_dir/keys/$_heal_claim_key
+  local window
+  _heal_read_breaker "$_heal_file" || rc=$?
+  if ((rc == 0)) && _heal_after_success 0 "$_heal_at"; then
+    # Only a breaker that has to change needs the lock: marker and claim are this process's own.
+    _heal_lock || return 1
+    rc=0
+    _heal_read_breaker "$_heal_file" || rc=$?
+    if ((rc == 0)) && _heal_after_success 0 "$_heal_at"; then
+      _heal_replace "cb/$_heal_file" "$_heal_text" || return 1
+    fi
+  fi
+  _heal_marker_line "$_heal_intent" "$_heal_scope" "$at" "$BASHPID" success
+  window=$((at / _heal_bucket))
+  if ((window != _heal_at / _heal_bucket)); then
+    _heal_keys_of "$_heal_intent" "$((_heal_at / _heal_bucket))" || return 1
+    if ((window == _heal_at / _heal_bucket + 1)); then
+      _heal_key=$_heal_key_after
+    else
+      _heal_keys_of "$_heal_intent" "$window" || return 1
+    fi
+    _heal_problem="keys/$_heal_key cannot be written"
+    _heal_marker_line "$_heal_intent" "$_heal_scope" "$at" "$BASHPID" success
+    _heal_write "$_heal_dir/keys/$_heal_key" "$_heal_text" || return 1
+  fi
+  _heal_problem="keys/$_heal_claim_key cannot be written"
+  _heal_overwrite "$marker" "$_heal_text"
+}
+
+_heal_record_failure() {
+  local rc=0
+  _heal_lock || return 1
+  _heal_read_breaker "$_heal_file" || rc=$?
+  if ((rc != 2)); then
+    _heal_after_failure "$rc"
+    _heal_replace "cb/$_heal_file" "$_heal_text" || return 1
+  fi
+  rm -f -- "$_heal_dir/keys/$_heal_claim_key" 2>/dev/null
+}

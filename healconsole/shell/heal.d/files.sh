@@ -1,0 +1,137 @@
+# shellcheck shell=bash
+# Files, pipes, hashes and the clock without forks.
+
+_heal_now=0 _heal_ms=0 _heal_raw='' _heal_why='' _heal_pr='' _heal_pw=''
+declare -ga _heal_hashes=()
+declare -gA _heal_keys=()
+
+# Read the clock once: _heal_now whole seconds, _heal_ms the milliseconds in it. A test that has the
+# clock in hand defines this function anew.
+_heal_clock() {
+  if [[ -n ${EPOCHREALTIME-} ]]; then
+    local at=$EPOCHREALTIME
+    _heal_now=${at%[.,]*}
+    at=${at#*[.,]}
+    _heal_ms=$((10#${at:0:3}))
+  else
+    printf -v _heal_now '%(%s)T' -1
+    _heal_ms=0
+  fi
+}
+
+# Milliseconds that only count, in _heal_num: for durations and deadlines.
+_heal_ticks() {
+  local up
+  # The wall clock steps; the time since boot does not.
+  if IFS=' ' read -r up _ </proc/uptime 2>/dev/null && [[ $up == +([0-9]).[0-9][0-9] ]]; then
+    _heal_num=$((${up%.*} * 1000 + 10#${up#*.} * 10))
+  else
+    _heal_num=$((SECONDS * 1000))
+  fi
+}
+
+# A pipe of our own: read end _heal_pr, write end _heal_pw. Bash from 5.1 holds a small here-string in
+# a pipe, whose write end can be opened again; before that it costs a fork.
+_heal_pipe() {
+  local line
+  exec {_heal_pr}<<<''
+  if [[ -p /proc/self/fd/$_heal_pr ]]; then
+    IFS= read -r -u "$_heal_pr" line
+  else
+    exec {_heal_pr}<&-
+    exec {_heal_pr}< <(:)
+  fi
+  { exec {_heal_pw}>"/proc/self/fd/$_heal_pr"; } 2>/dev/null
+}
+
+# SHA-256 of each argument into _heal_hashes, in one fork.
+_heal_hash() {
+  local text out fd paths=() fds=()
+  _heal_hashes=()
+  for text; do
+    _heal_pipe || return 1
+    printf '%s' "$text" >&"$_heal_pw"
+    exec {_heal_pw}>&-
+    fds+=("$_heal_pr")
+    paths+=("/proc/self/fd/$_heal_pr")
+  done
+  out=$(exec sha256sum "${paths[@]}" 2>/dev/null) || out=''
+  for fd in "${fds[@]}"; do exec {fd}<&-; done
+  while IFS=' ' read -r text _; do
+    [[ ${#text} -eq 64 && $text != *[^0-9a-f]* ]] && _heal_hashes+=("$text")
+  done <<<"$out"
+  ((${#_heal_hashes[@]} == $#))
+}
+
+# Keys of intent $1 in window $2, the one before and the one after; remembered for this process.
+_heal_key='' _heal_key_before='' _heal_key_after=''
+_heal_keys_of() {
+  local n=$2 found=${_heal_keys["$2 $1"]-}
+  if [[ -z $found ]]; then
+    _heal_hash "$1.$n" "$1.$((n - 1))" "$1.$((n + 1))" || return 1
+    ((${#_heal_keys[@]} < 64)) || _heal_keys=()
+    found=${_heal_hashes[*]}
+    _heal_keys["$2 $1"]=$found
+  fi
+  _heal_key=${found:0:64} _heal_key_before=${found:65:64} _heal_key_after=${found:130:64}
+}
+
+# Read the file $1 whole into _heal_raw. 0 read, 1 missing, 2 corrupt with _heal_why.
+_heal_slurp() {
+  local limit=${2:-4096} more='' got=0
+  _heal_raw='' _heal_why=''
+  if [[ -L $1 ]]; then
+    _heal_why='not a regular file'
+    return 2
+  fi
+  if [[ ! -f $1 ]]; then
+    [[ -e $1 ]] || return 1
+    _heal_why='not a regular file'
+    return 2
+  fi
+  # A NUL ends a read early; bash cannot hold it, and no format has it.
+  if ! {
+    IFS= read -r -d '' -n $((limit + 1)) _heal_raw && got=1 && IFS= read -r -d '' -n "$limit" more
+    :
+  } 2>/dev/null <"$1"; then
+    [[ -e $1 ]] || return 1
+    _heal_why='not readable'
+    return 2
+  fi
+  ((got)) || return 0
+  _heal_why='does not match its format'
+  ((${#_heal_raw} > limit || ${#_heal_raw} + ${#more} >= limit)) && _heal_why="larger than $limit bytes"
+  return 2
+}
+
+# The one line of a small state file, in _heal_raw without its newline. Returns as _heal_slurp.
+_heal_line() {
+  _heal_slurp "$1" || return $?
+  if [[ -z $_heal_raw ]]; then
+    _heal_why=empty
+    return 2
+  fi
+  _heal_raw=${_heal_raw%$'\n'}
+  _heal_why='does not match its format'
+  # Blanks at the ends would be lost in splitting, and what is no blank is no separator.
+  [[ $_heal_raw != *[^' '-'~'$'\t']* && -n $_heal_raw && $_heal_raw != [$' \t']* && $_heal_raw != *[$' \t'] ]] ||
+    return 2
+}
+
+# Whether the directory $1 below the state directory can be looked into; missing is fine.
+_heal_dir_ok() {
+  if [[ -L $_heal_dir/$1 || (-e $_heal_dir/$1 && ! -d $_heal_dir/$1) ]]; then
+    _heal_why='not a directory'
+    return 1
+  fi
+  if [[ -d $_heal_dir/$1 && ! (-x $_heal_dir/$1 && -r $_heal_dir/$1) ]]; then
+    _heal_why='not readable'
+    return 1
+  fi
+}
+
+# Write $2 as the whole content of the file $1.
+_heal_write() { [[ ! -L $1 ]] && { printf '%s' "$2" >|"$1"; } 2>/dev/null; }
+
+# Write $2 at the beginning of the file $1 in one write, without truncating it before.
+_heal_overwrite() { [[ ! -L $1 && -f $1 ]] && { printf '%s' "$2" 1<>"$1"; } 2>/dev/null; }

@@ -1,0 +1,108 @@
+# shellcheck shell=bash
+# Names, places and limits as the environment has them, and the shell that the library works in.
+
+_heal_dir='' _heal_audit='' _heal_host='' _heal_problem=''
+_heal_rate=16700 _heal_burst=3 _heal_max=3 _heal_cool=600 _heal_bucket=300 _heal_lease=125
+_heal_settle=5 _heal_action_timeout=60 _heal_check_timeout=30
+
+# Run a function of ours in a shell of ours: no errexit, nounset, noglob or noclobber, plain IFS, bytes
+# for characters. The caller has all of it back when this returns, and so does the caller's code that
+# the library runs (_heal_as_caller).
+_heal_call() {
+  local - _heal_flags=$- _heal_rc=0 _heal_shopts='' _heal_option
+  local _heal_ifs_was=${IFS+x} _heal_ifs=${IFS-} _heal_lc_was=${LC_ALL+x} _heal_lc=${LC_ALL-}
+  local IFS=$' \t\n' LC_ALL=C
+  set +eufC
+  for _heal_option in nocasematch failglob dotglob nullglob; do
+    if shopt -q "$_heal_option"; then
+      _heal_shopts+=" $_heal_option"
+      shopt -u "$_heal_option"
+    fi
+  done
+  "$@" || _heal_rc=$?
+  # shellcheck disable=SC2086 # words they are
+  [[ -z $_heal_shopts ]] || shopt -s $_heal_shopts
+  return "$_heal_rc"
+}
+
+# In a child, before it runs code of the caller's: the caller's shell again.
+_heal_as_caller() {
+  # shellcheck disable=SC2086 # words they are
+  [[ -z $_heal_shopts ]] || shopt -s $_heal_shopts
+  [[ $_heal_flags != *f* ]] || set -f
+  [[ $_heal_flags != *C* ]] || set -C
+  [[ $_heal_flags != *u* ]] || set -u
+  if [[ -n $_heal_lc_was ]]; then LC_ALL=$_heal_lc; else unset LC_ALL; fi
+  if [[ -n $_heal_ifs_was ]]; then IFS=$_heal_ifs; else unset IFS; fi
+}
+
+# Take name, places and limits from the environment; 1 with _heal_problem if one cannot be used.
+_heal_policy() {
+  local name=${NAME-} rate=${HEAL_RATE:-0.0167} value
+  _heal_problem="NAME must name the healer: letters, digits, '.', '_' and '-', at most 64"
+  [[ ${#name} -le 64 && $name == [A-Za-z0-9]*([A-Za-z0-9._-]) ]] || return 1
+  _heal_dir=${HEAL_STATE_DIR:-${HEAL_STATE_ROOT:-/var/lib/heal}/$name}
+  _heal_audit=${HEAL_AUDIT_FILE:-/var/log/heal/audit.jsonl}
+  [[ $_heal_dir == /* ]] || _heal_dir=./$_heal_dir
+  [[ $_heal_audit == /* ]] || _heal_audit=./$_heal_audit
+  _heal_host=${HEAL_HOST:-${HOSTNAME:-localhost}}
+
+  _heal_problem="HEAL_RATE must be tokens per second, such as 0.0167"
+  _heal_is_decimal "$rate" || return 1
+  _heal_micro "$rate"
+  _heal_rate=$_heal_num
+  _heal_burst=${HEAL_BURST:-3} _heal_max=${HEAL_CB_MAX:-3}
+  _heal_problem='HEAL_BURST and HEAL_CB_MAX must be whole numbers from 1 to 999999'
+  _heal_is_positive "$_heal_burst" && _heal_is_positive "$_heal_max" || return 1
+  _heal_cool=${HEAL_CB_COOLDOWN:-600} _heal_bucket=${HEAL_BUCKET:-300}
+  _heal_problem='HEAL_CB_COOLDOWN and HEAL_BUCKET must be whole seconds, the bucket at least 1'
+  _heal_is_seconds "$_heal_cool" && _heal_is_seconds "$_heal_bucket" && ((_heal_bucket >= 1)) || return 1
+
+  _heal_settle=${HEAL_SETTLE:-5}
+  _heal_action_timeout=${HEAL_ACTION_TIMEOUT:-60} _heal_check_timeout=${HEAL_CHECK_TIMEOUT:-30}
+  _heal_problem='HEAL_SETTLE, HEAL_ACTION_TIMEOUT and HEAL_CHECK_TIMEOUT must be seconds up to 86400'
+  local sum=0
+  for value in "$_heal_settle" "$_heal_action_timeout" "$_heal_check_timeout"; do
+    _heal_is_decimal "$value" || return 1
+    _heal_micro "$value"
+    ((_heal_num <= 86400000000)) || return 1
+    ((sum += _heal_num)) || :
+  done
+  _heal_micro "$_heal_action_timeout"
+  ((_heal_num >= 1000)) || return 1
+  _heal_micro "$_heal_check_timeout"
+  ((_heal_num >= 1000)) || return 1
+  _heal_lease=$((sum / 1000000 + 30))
+  _heal_problem=''
+}
+
+# What the environment says of dry-run: 0 live, 1 dry, with _heal_dry_why.
+_heal_dry_env() {
+  local word=${DRY_RUN-}
+  word=${word#"${word%%[!$' \t']*}"}
+  word=${word%"${word##*[!$' \t']}"}
+  case ${word,,} in
+    '' | false | 0 | no | off) return 0 ;;
+    true | 1 | yes | on) _heal_dry_why='DRY_RUN says dry' ;;
+    *) _heal_dry_why='DRY_RUN is neither true nor false, so dry' ;;
+  esac
+  return 1
+}
+
+# Whether a directory below the state directory is missing that a commit writes to.
+_heal_incomplete() {
+  local part
+  for part in keys rate cb claims dry/keys dry/rate .scratch; do
+    [[ -d $_heal_dir/$part ]] || return 0
+  done
+  return 1
+}
+
+# Make the state directory and the directory of the audit log where they are missing.
+_heal_layout() {
+  local made=()
+  _heal_incomplete && made=("$_heal_dir"/{keys,rate,cb,claims,dry/keys,dry/rate,.scratch})
+  [[ -d ${_heal_audit%/*} ]] || made+=("${_heal_audit%/*}")
+  ((${#made[@]})) || return 0
+  mkdir -p -- "${made[@]}" 2>/dev/null
+}
