@@ -1,0 +1,297 @@
+"""A file is replaced whole or not at all, stays its owner's, and locks end with their holder."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from healconsole.stores.files import open_dir
+from healconsole.stores.writing import (
+    Draft,
+    LockTimeout,
+    create_new,
+    ensure_dir,
+    locked,
+    remove_below,
+    replace_below,
+    sweep_scratch,
+)
+from tests.stores.children import NOBODY, as_nobody, fork, wait
+
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+
+
+@pytest.fixture
+def fd(tmp_path: Path) -> Iterator[int]:
+    opened = open_dir(tmp_path)
+    yield opened
+    os.close(opened)
+
+
+def test_replace_makes_its_directories_and_leaves_no_scratch(tmp_path: Path, fd: int) -> None:
+    replace_below(fd, "dry/rate/x", b"1 2\n")
+    replace_below(fd, "dry/rate/x", b"3 4\n")
+    assert (tmp_path / "dry/rate/x").read_bytes() == b"3 4\n"
+    assert list((tmp_path / ".scratch").iterdir()) == []
+
+
+@root_only
+def test_owner_group_and_mode_are_kept(tmp_path: Path, fd: int) -> None:
+    replace_below(fd, "x", b"1\n")
+    os.chown(tmp_path / "x", NOBODY, NOBODY)
+    (tmp_path / "x").chmod(0o640)
+    replace_below(fd, "x", b"2\n")
+    info = (tmp_path / "x").stat()
+    assert (info.st_uid, info.st_gid, info.st_mode & 0o7777) == (NOBODY, NOBODY, 0o640)
+
+
+@root_only
+def test_what_root_makes_belongs_to_the_directorys_owner(tmp_path: Path) -> None:
+    home = tmp_path / "healer"
+    home.mkdir()
+    os.chown(home, NOBODY, NOBODY)
+    fd = open_dir(home)
+    try:
+        replace_below(fd, "cb/x", b"1\n")
+        with locked(fd):
+            pass
+        os.close(create_new(fd, "new"))
+    finally:
+        os.close(fd)
+    for name in ("cb", "cb/x", ".scratch", ".guard", "new"):
+        info = (home / name).stat()
+        assert (info.st_uid, info.st_gid) == (NOBODY, NOBODY), name
+
+
+@root_only
+def test_a_private_file_is_not_taken_from_its_owner(tmp_path: Path, fd: int) -> None:
+    (tmp_path / "x").write_bytes(b"1\n")
+    (tmp_path / "x").chmod(0o600)
+    tmp_path.chmod(0o777)
+
+    def replace() -> None:
+        inner = open_dir(tmp_path)
+        with pytest.raises(PermissionError):
+            replace_below(inner, "x", b"2\n")
+
+    as_nobody(tmp_path, replace)
+    assert (tmp_path / "x").read_bytes() == b"1\n"
+    assert list((tmp_path / ".scratch").iterdir()) == []
+
+
+def test_a_directory_in_place_of_the_file_stays(tmp_path: Path, fd: int) -> None:
+    (tmp_path / "x").mkdir()
+    with pytest.raises(IsADirectoryError):
+        replace_below(fd, "x", b"1\n")
+    assert (tmp_path / "x").is_dir()
+    assert list((tmp_path / ".scratch").iterdir()) == []
+
+
+def test_a_link_is_replaced_and_not_followed(tmp_path: Path, fd: int) -> None:
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"keep\n")
+    (tmp_path / "x").symlink_to(victim)
+    replace_below(fd, "x", b"new\n")
+    assert victim.read_bytes() == b"keep\n"
+    assert not (tmp_path / "x").is_symlink()
+
+
+def test_linked_directories_are_refused(tmp_path: Path, fd: int) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "cb").symlink_to("elsewhere")
+    (tmp_path / ".scratch").symlink_to("elsewhere")
+    with pytest.raises(OSError, match="symbolic link") as refused:
+        replace_below(fd, "x", b"1\n")
+    assert refused.value.errno == errno.ENOTDIR
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_file_size_limit_leaves_the_old_state_whole(tmp_path: Path, fd: int) -> None:
+    import resource
+
+    replace_below(fd, "x", b"old\n")
+
+    def limited() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (16, 16))
+        with pytest.raises(OSError, match="too large") as refused:
+            replace_below(fd, "x", b"new" * 100)
+        assert refused.value.errno == errno.EFBIG
+
+    wait(fork(limited))
+    assert (tmp_path / "x").read_bytes() == b"old\n"
+    assert list((tmp_path / ".scratch").iterdir()) == []
+
+
+def test_a_full_disk_leaves_the_old_state_whole(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(disk)],
+        check=False,
+        capture_output=True,
+    )
+    if mounted.returncode:
+        pytest.skip("a file system cannot be mounted here")
+    try:
+        fd = open_dir(disk)
+        try:
+            replace_below(fd, "x", b"old\n")
+            with pytest.raises(OSError, match="No space") as refused:
+                replace_below(fd, "x", b"n" * 65_536)
+            assert refused.value.errno == errno.ENOSPC
+        finally:
+            os.close(fd)
+        assert (disk / "x").read_bytes() == b"old\n"
+        assert list((disk / ".scratch").iterdir()) == []
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_draft_of_a_dead_process_with_our_pid_is_in_nobodys_way(tmp_path: Path, fd: int) -> None:
+    scratch = tmp_path / ".scratch"
+    scratch.mkdir()
+    probe = Draft(fd, "x", b"")
+    (name,) = (entry.name for entry in scratch.iterdir())
+    probe.discard()
+    serial = int(name.rpartition(".")[2]) + 1
+    (scratch / f"{os.getpid()}.{serial}").write_bytes(b"old draft")
+    replace_below(fd, "x", b"1\n")
+    assert (tmp_path / "x").read_bytes() == b"1\n"
+
+
+def test_a_reader_never_sees_a_torn_or_missing_file(tmp_path: Path, fd: int) -> None:
+    replace_below(fd, "x", b"0" * 2000)
+
+    def write() -> None:
+        for number in range(300):
+            replace_below(fd, "x", str(number % 10).encode() * 2000)
+
+    writer = fork(write)
+    seen = 0
+    while os.waitpid(writer, os.WNOHANG)[0] == 0:
+        content = (tmp_path / "x").read_bytes()
+        assert len(content) == 2000
+        assert len(set(content)) == 1
+        seen += 1
+    assert seen > 10
+
+
+def test_remove_is_content_with_nothing(tmp_path: Path, fd: int) -> None:
+    remove_below(fd, "cb/x")
+    replace_below(fd, "cb/x", b"1\n")
+    remove_below(fd, "cb/x")
+    assert not (tmp_path / "cb/x").exists()
+
+
+def test_sweep_takes_only_what_is_old(tmp_path: Path, fd: int) -> None:
+    os.close(ensure_dir(fd, ".scratch"))
+    for name, age in (("old", 7200), ("new", 10)):
+        (tmp_path / ".scratch" / name).touch()
+        os.utime(tmp_path / ".scratch" / name, (time.time() - age,) * 2)
+    sweep_scratch(fd, time.time() - 3600)
+    assert [entry.name for entry in (tmp_path / ".scratch").iterdir()] == ["new"]
+
+
+def test_ensure_dir_by_many_at_once(tmp_path: Path, fd: int) -> None:
+    def make() -> None:
+        for number in range(20):
+            os.close(ensure_dir(fd, f"a{number}/b/c"))
+
+    for child in [fork(make) for _ in range(8)]:
+        wait(child)
+    assert len(list(tmp_path.glob("a*/b/c"))) == 20
+
+
+def test_one_at_a_time_across_processes(tmp_path: Path, fd: int) -> None:
+    counter = tmp_path / "n"
+    counter.write_text("0")
+
+    def add() -> None:
+        for _ in range(50):
+            with locked(fd):
+                counter.write_text(str(int(counter.read_text()) + 1))
+
+    for child in [fork(add) for _ in range(16)]:
+        wait(child)
+    assert counter.read_text() == "800"
+
+
+def test_a_lock_that_is_held_is_not_waited_for_forever(fd: int) -> None:
+    with locked(fd):
+        began = time.monotonic()
+        with pytest.raises(LockTimeout, match="held by another"), locked(fd, timeout=0.1):
+            pass
+        assert time.monotonic() - began < 1
+
+
+def test_a_killed_holder_lets_go(tmp_path: Path, fd: int) -> None:
+    def hold() -> None:
+        with locked(fd):
+            (tmp_path / "held").touch()
+            signal.pause()
+
+    child = fork(hold)
+    while not (tmp_path / "held").exists():
+        time.sleep(0.001)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    with locked(fd, timeout=1):
+        pass
+
+
+def test_a_child_does_not_inherit_the_lock(fd: int) -> None:
+    with locked(fd):
+        orphan = subprocess.Popen(["sleep", "30"], close_fds=False)
+        bystander = fork(signal.pause)  # forked, and never execs
+    try:
+        with locked(fd, timeout=0.1):
+            pass
+    finally:
+        orphan.kill()
+        orphan.wait()
+        os.kill(bystander, signal.SIGKILL)
+        os.waitpid(bystander, 0)
+
+
+def test_a_lock_file_that_was_replaced_while_waiting_does_not_count(
+    tmp_path: Path, fd: int
+) -> None:
+    inner = os.open(tmp_path / ".guard", os.O_CREAT | os.O_RDWR)
+    fcntl.flock(inner, fcntl.LOCK_EX)
+
+    def wait_and_hold() -> None:
+        with locked(fd, timeout=10) as lock:
+            assert os.path.samestat(os.fstat(lock), (tmp_path / ".guard").stat())
+            (tmp_path / "done").touch()
+
+    child = fork(wait_and_hold)
+    (tmp_path / ".guard").unlink()
+    (tmp_path / ".guard").touch()
+    os.close(inner)
+    wait(child)
+    assert (tmp_path / "done").exists()
+
+
+@pytest.mark.parametrize("kind", ["fifo", "directory", "link"])
+def test_a_lock_that_is_no_file_is_refused_at_once(tmp_path: Path, fd: int, kind: str) -> None:
+    path = tmp_path / ".guard"
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "directory":
+        path.mkdir()
+    else:
+        path.symlink_to(tmp_path / "elsewhere")
+    began = time.monotonic()
+    with pytest.raises(OSError, match=r".guard"), locked(fd):
+        pass
+    assert time.monotonic() - began < 1
+    assert not (tmp_path / "elsewhere").exists()
