@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from random import Random
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -40,7 +41,26 @@ def allowed_at(found: dict[str, MarkerRecord], now: float, policy: Policy) -> bo
     return verdict.allow
 
 
-@settings(max_examples=10_000)
+def assert_the_distance_is_kept(start: float, took: float | None, gap: float, bucket: int) -> None:
+    end = None if took is None else start + took
+    last = start if end is None else end
+    now = last + gap
+    closer = math.floor(now) - math.floor(last) < bucket
+    found = markers_of(start, end, bucket)
+    assert allowed_at(found, now, Policy(bucket=bucket)) is not closer
+
+
+def test_ten_thousand_random_pairs_of_times() -> None:
+    chance = Random(4711)  # noqa: S311 - times, not secrets
+    for _ in range(10_000):
+        bucket = chance.choice((1, 7, 60, 300))
+        took = chance.choice((None, 0.0, chance.uniform(0, 3), chance.uniform(0, 3 * bucket)))
+        near_the_edge = bucket + chance.uniform(-2, 2)
+        gap = chance.choice((abs(near_the_edge), chance.uniform(0, 3 * bucket)))
+        assert_the_distance_is_kept(EPOCH + chance.uniform(0, 1000), took, gap, bucket)
+
+
+@settings(max_examples=500)
 @given(
     st.floats(EPOCH, EPOCH + 1000) | st.integers(EPOCH, EPOCH + 1000),
     st.none() | GAPS,
@@ -53,16 +73,10 @@ def allowed_at(found: dict[str, MarkerRecord], now: float, policy: Policy) -> bo
 def test_never_closer_than_the_bucket(
     start: float, took: float | None, gap: float, bucket: int
 ) -> None:
-    policy = Policy(bucket=bucket)
-    end = None if took is None else start + took
-    found = markers_of(start, end, bucket)
-    last = start if end is None else end
-    now = last + gap
-    closer = math.floor(now) - math.floor(last) < bucket
-    assert allowed_at(found, now, policy) is not closer
+    assert_the_distance_is_kept(start, took, gap, bucket)
 
 
-@settings(max_examples=1_000)
+@settings(max_examples=300)
 @given(st.integers(EPOCH, EPOCH + 1000), st.integers(0, 1000), st.sampled_from([1, 60, 300]))
 def test_a_legacy_marker_keeps_the_same_distance(start: int, gap: int, bucket: int) -> None:
     key = marker_key(INTENT.text, bucket_number(start, bucket))
@@ -70,7 +84,7 @@ def test_a_legacy_marker_keeps_the_same_distance(start: int, gap: int, bucket: i
     assert allowed_at(found, start + gap, Policy(bucket=bucket)) is (gap >= bucket)
 
 
-@settings(max_examples=1_000)
+@settings(max_examples=300)
 @given(st.integers(EPOCH, EPOCH + 1000), st.integers(0, 99_999_999_999), st.integers(0, 1000))
 def test_a_marker_of_any_time_denies_for_one_window_and_never_more_than_two(
     start: int, at: int, gap: int
