@@ -142,7 +142,7 @@ def _hold(healer: HealerState, now: float) -> list[Part]:
     if found is None or (not isinstance(found, Corrupt) and not found.on):
         return []
     was = told.hold(healer, now)
-    return [(FileChange("hold", found, None), was, "not held", was)]
+    return [(FileChange("hold", found, None), was, "not held", told.hold_summary(healer))]
 
 
 def _nothing(healer: HealerState, scope: str | None, to: str, now: float) -> str:
@@ -162,22 +162,37 @@ def _next(
     reset = [breaker for breaker in healer.breakers if _changes(changes, breaker.file)]
     said: list[str] = []
     if reset:
-        scope = reset[0].scope
-        policy = limits_of(healer, scope).policy
-        cycle = told.next_cycle(healer, now)
-        if to == HALF_OPEN:
-            each = "once" if len(reset) == 1 else "once in each of these scopes"
-            said.append(f"half-open: {cycle} may act {each}.")
-            said.append(f"If that fails: open again for {policy.cooldown} s.")
-        else:
-            said.append(f"closed: {cycle} may act, and so may those after it.")
-            said.append(f"After {policy.max_failures} failures it opens for {policy.cooldown} s.")
-        said.append(told.tokens(healer, scope, now))
+        said = _of_circuits(healer, reset, to, now)
+        mended = [bucket for bucket in healer.buckets if _changes(changes, bucket.file)]
+        said.append(_tokens(healer, reset[0].scope, now, mended=bool(mended)))
     if _changes(changes, "hold"):
         said.append("The hold ends: every scope that is not open may act again.")
     elif reset or not said:
         said.append(told.mode(healer, now))
     return tuple(said)
+
+
+def _of_circuits(
+    healer: HealerState, reset: Sequence[ScopedBreaker], to: str, now: float
+) -> list[str]:
+    policy = limits_of(healer, reset[0].scope).policy
+    cycle = told.next_cycle(healer, now)
+    if to == CLOSED:
+        return [
+            f"closed: {cycle} may act, and so may those after it.",
+            f"After {policy.max_failures} failures it opens for {policy.cooldown} s.",
+        ]
+    again = f"If that fails: open again for {policy.cooldown} s."
+    if not reads_overrides(healer):
+        return [f"It knows no half-open: {cycle} may act until one more failure.", again]
+    each = "once" if len(reset) == 1 else "once in each of these scopes"
+    return [f"half-open: {cycle} may act {each}.", again]
+
+
+def _tokens(healer: HealerState, scope: str, now: float, *, mended: bool) -> str:
+    if mended:
+        return f"Tokens 1.0 of {limits_of(healer, scope).policy.burst}."
+    return told.tokens(healer, scope, now)
 
 
 def _warnings(
@@ -192,6 +207,8 @@ def _warnings(
         said.append("A corrupt claim still denies every act: reset the whole healer to mend it.")
     if isinstance(healer.dry_run, Corrupt) and reads_overrides(healer):
         said.append("Its dry-run file is corrupt and keeps it dry: say dry-run on or off.")
+    if not reads_overrides(healer) and any(limits_of(healer).assumed):
+        said.append("Its maximum of failures is assumed: with a higher one it may fail more often.")
     for breaker in healer.breakers:
         if not isinstance(breaker.record, Corrupt) and _changes(changes, breaker.file):
             policy = limits_of(healer, breaker.scope).policy

@@ -69,6 +69,16 @@ def hold(healer: HealerState, now: float) -> str:
     return f"HELD by {word.operator} for {age(now - word.since)}{until}"
 
 
+def hold_summary(healer: HealerState) -> str:
+    """Return the same in few words, for the audit event."""
+    if isinstance(healer.hold, Corrupt):
+        return f"hold corrupt ({healer.hold.why})"
+    if healer.hold is None or not healer.hold.on:
+        return "not held"
+    until = f" until {healer.hold.until}" if healer.hold.until else ""
+    return f"held by {healer.hold.operator}{until}"
+
+
 def next_cycle(healer: HealerState, now: float) -> str:
     """Return when the healer looks again, as ``the next cycle, in 41 s,``."""
     cycle = healer.cycle
@@ -132,6 +142,12 @@ def unit_of(healer: HealerState) -> str:
     return f"its unit {unit}" if unit else "its unit file or crontab"
 
 
+def stopping(healer: HealerState) -> str:
+    """Return how a healer is stopped for certain, as well as is known."""
+    unit = healer.catalog.unit if healer.catalog is not None else ""
+    return f"systemctl stop {unit}" if unit else "stop its unit, its cron job or its process"
+
+
 def unheld(healer: HealerState) -> tuple[str, ...]:
     """Return what a legacy healer cannot be held from; nothing for one of ours."""
     if reads_overrides(healer):
@@ -139,7 +155,7 @@ def unheld(healer: HealerState) -> tuple[str, ...]:
     said = (
         f"{healer.name} is written on the legacy library, which reads no hold: it is stopped in "
         "the scopes above and nowhere else. Its scopes are whole intents; one that was never "
-        f"seen before cannot be held. To stop it for certain, stop {unit_of(healer)}."
+        f"seen before cannot be held. To stop it for certain: {stopping(healer)}."
     )
     return (said,)
 

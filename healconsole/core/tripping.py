@@ -46,7 +46,8 @@ def plan_trip(
     changes = tuple(change for change, _, _ in parts if change is not None)
     if not changes:
         raise ActRefused(f"{_target(healer, scope)} is tripped{end} already")
-    after = (*([f"HELD by {operator}{end}"] if scope is None else []),)
+    unread = "" if reads_overrides(healer) else ", which it does not read"
+    after: tuple[str, ...] = (f"HELD by {operator}{end}{unread}",) if scope is None else ()
     after += tuple(f"circuit {name}: FORCED-OPEN{end}" for name in scopes)
     return ActPlan(
         verb="trip",
@@ -80,7 +81,7 @@ def _checked(healer: HealerState, scope: str) -> str:
     if not _files(healer, scope):
         raise ActRefused(
             f"{healer.name} is written on the legacy library, which cannot keep a circuit for "
-            f"{scope!r}: its text is no file name. Stop {told.unit_of(healer)} instead"
+            f"{scope!r}: its text is no file name. Instead: {told.stopping(healer)}"
         )
     return scope
 
@@ -94,13 +95,13 @@ Part = tuple[FileChange | None, str, str]
 
 
 def _hold(healer: HealerState, operator: str, until: int, now: float) -> Part:
-    line = told.hold(healer, now)
+    line, brief = told.hold(healer, now), told.hold_summary(healer)
     found = healer.hold
     if isinstance(found, OverrideRecord) and found.on and found.until == until:
-        return None, line, line
+        return None, line, brief
     held = OverrideRecord(on=True, since=math.floor(now), until=until, operator=operator)
     try:
-        return FileChange("hold", found, format_override(held)), line, line
+        return FileChange("hold", found, format_override(held)), line, brief
     except ValueError as error:
         raise ActRefused(str(error)) from error
 

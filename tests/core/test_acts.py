@@ -141,7 +141,8 @@ class TestTrip:
         entry = CatalogEntry("legacy-mailq", "/etc/x", unit="mailq.service")
         plan = plan_trip(legacy(catalog=entry), None, None, "ana", NOW)
         assert "never seen before cannot be held" in plan.warnings[0]
-        assert "its unit mailq.service" in plan.warnings[0]
+        assert "systemctl stop mailq.service" in plan.warnings[0]
+        assert plan.after_lines[0] == "HELD by ana until reset, which it does not read"
         assert mode_now(applied(legacy(), plan), NOW) == "LIVE"
 
     def test_the_flat_legacy_layout_is_changed_where_it_is(self) -> None:
@@ -252,6 +253,7 @@ class TestReset:
         assert [str(step.evidence) for step in asked(after).steps if step.guard == "rate"] == [
             "1.0 of 3 tokens"
         ]
+        assert "Tokens 1.0 of 3." in plan.next_lines
         assert any("kept in aside/" in line for line in plan.warnings)
         assert any("cut off" in line for line in plan.warnings)
 
@@ -318,6 +320,12 @@ class TestReset:
         state = applied(legacy(), plan_trip(legacy(), scope, None, "ana", NOW))
         after = applied(state, plan_reset(state, scope, to, NOW))
         assert not legacy_denies(after, "flush queue=a", 3, 600, NOW)
+
+    def test_a_legacy_healer_knows_no_half_open_and_that_is_said(self) -> None:
+        state = legacy(breakers=(breaker("flush queue=a", b"3 1763999999\n"),))
+        plan = plan_reset(state, None, "half-open", NOW)
+        assert plan.next_lines[0].startswith("It knows no half-open: the next cycle may act")
+        assert any("maximum of failures is assumed" in line for line in plan.warnings)
 
     def test_next_cycle_that_is_overdue(self) -> None:
         state = healer(breakers=(breaker("restart_worker", OPEN),), cycle=cycle(next_due=NOW - 180))

@@ -17,6 +17,7 @@ from healconsole.core.override import parse_override
 from healconsole.core.records import (
     BreakerRecord,
     BucketRecord,
+    ClaimRecord,
     Corrupt,
     MarkerRecord,
     OverrideRecord,
@@ -38,6 +39,8 @@ OPEN = b"3 1763999852 3 600 open 1764000452\n"
 FORCED = b"3 32503680000 3 600 forced-open 0\n"
 HALF = b"2 1763999852 3 600 half-open 0\n"
 HELD = parse_override(b"on 1763999000 0 ana\n", "hold")
+FAILED = event("timed-out", "x", NOW - 5)
+DEAD = ClaimRecord(0, 9, 1, "abcd0123", 1, "k", "x", False, 0, 0, "x y=1")  # noqa: FBT003
 
 
 class TestRow:
@@ -66,6 +69,9 @@ class TestRow:
             ({"heartbeat": Heartbeat(NOW - 360, "textfile")}, 2, "stale", "no heartbeat for 6m"),
             ({"heartbeat": Heartbeat(NOW + 60, "textfile")}, 2, "stale", "1m ahead of the clock"),
             ({"last": event("verify-failed", "x", NOW - 5)}, 2, "failing", "verify-failed"),
+            ({"claims": (DEAD,)}, 2, "failing", "x y=1 was interrupted: pid 9 is gone"),
+            ({"breakers": (breaker("x", OPEN),), "last": FAILED}, 3, "open", "last timed-out"),
+            ({"breakers": (breaker("x", FORCED),), "hold": HELD}, 3, "forced-open", "by ana"),
             ({"cycle": Corrupt("cycle.json", "empty")}, 2, "failing", "cycle.json is corrupt"),
             ({"dry_run": OverrideRecord(True, 0, 0, "bo")}, 1, "ok", ""),  # noqa: FBT003
             ({"last": event("denied", "x", NOW - 5)}, 0, "ok", ""),
