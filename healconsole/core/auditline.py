@@ -70,3 +70,6 @@ class AuditTail:
     """Unparsable lines seen since the start."""
     gap: str = ""
     """Said when lines may have been lost (copytruncate), else empty."""
+    earlier: tuple[AuditLine, ...] = ()
+    """The last lines of the generation before, oldest first, at most 100; their offsets lie in
+    a file that was rotated away. So that a rotation does not empty the screen."""

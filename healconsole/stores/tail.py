@@ -30,7 +30,9 @@ class TailStep:
     """What one poll found."""
 
     lines: tuple[AuditLine, ...] = ()
-    """New lines, oldest first; those of a rotated file come before those of its successor."""
+    """New lines, oldest first."""
+    former: int = 0
+    """How many of them, at the beginning, belong to the generation before."""
     generation: int = 0
     """Counts replacements and truncations; offsets grow until it changes."""
     size: int = 0
@@ -74,12 +76,14 @@ class Tail:
         """Return what is new since the last poll; the first returns the end of the log."""
         missing, problem = False, ""
         lines: list[AuditLine] = []
+        former = 0
         try:
             found = os.lstat(self.path)
             if self._descriptor is not None and (found.st_dev, found.st_ino) != self._identity:
                 lines += self._leave()
             if self._descriptor is None:
                 self._open()
+                former = len(lines)
             self._check_retired()
         except FileNotFoundError:
             missing = True
@@ -100,6 +104,7 @@ class Tail:
         self._unparsable += sum(isinstance(line, UnparsableLine) for line in lines)
         return TailStep(
             lines=tuple(lines),
+            former=former,
             generation=self._generation,
             size=max(self._stamp[0], 0),
             unparsable=self._unparsable,

@@ -116,6 +116,7 @@ def test_rename_and_create(log: Path, tail: Tail) -> None:
     append(log, line(3), line(4))
     step = tail.poll()
     assert numbers(step) == [2, 3, 4]
+    assert step.former == 1
     assert step.lines[1].offset == 0
     assert (step.generation, step.gap) == (1, "")
 

@@ -1,0 +1,90 @@
+"""Asking Redis again and again, in a thread of its own: it may hang, and files do not wait."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from healconsole.core.snapshot import SourceHealth
+from healconsole.core.words import SourceState
+from healconsole.stores.picture import FleetNews
+from healconsole.stores.redislink import RedisLink, RedisUnknown
+
+TIMEOUT_S: Final = 1.0
+"""With the pause, a Redis that hangs is known to within 2 s."""
+_PAUSE_S: Final = 0.9
+_LOAD: Final = 20
+"""The pause is so many times the answer, or more: we are 5 % of Redis' load at most."""
+_HUNG_S: Final = 1.9
+
+SILENT: Final = FleetNews(
+    SourceHealth(SourceState.UNKNOWN, "Redis has not answered for 2 s (or its name server)")
+)
+"""The news when not even a refusal came: a name server knows no timeout."""
+
+
+class FleetPoll(threading.Thread):
+    """Asks once a second, and hands out what was said.
+
+    Args:
+        url: address of the Redis.
+        clock: epoch seconds.
+        on_news: called in this thread.
+    """
+
+    def __init__(
+        self, url: str, clock: Callable[[], float], on_news: Callable[[FleetNews], None]
+    ) -> None:
+        super().__init__(name="redis", daemon=True)
+        self._url = url
+        self._clock = clock
+        self._on_news = on_news
+        self._due = threading.Event()
+        self._stopping = False
+        self._asked: float | None = None
+
+    @property
+    def hung(self) -> bool:
+        """Whether a question waits for longer than any timeout."""
+        asked = self._asked
+        return asked is not None and time.monotonic() - asked > _HUNG_S
+
+    def poke(self) -> None:
+        """Ask now."""
+        self._due.set()
+
+    def stop(self) -> None:
+        """Ask the thread to end. It may hang in a question: it is not waited for."""
+        self._stopping = True
+        self._due.set()
+
+    def run(self) -> None:
+        """Ask until stopped."""
+        link = RedisLink(self._url, timeout=TIMEOUT_S)
+        while not self._stopping:
+            self._due.clear()
+            began = self._asked = time.monotonic()
+            news = self._ask(link)
+            self._asked = None
+            if self._stopping:
+                break
+            self._on_news(news)
+            took = time.monotonic() - began
+            answered = news.health.state is SourceState.LIVE
+            self._due.wait(max(_PAUSE_S, took * _LOAD) if answered else _PAUSE_S)
+        link.close()
+
+    def _ask(self, link: RedisLink) -> FleetNews:
+        began = time.monotonic()
+        try:
+            halt = link.halt()
+            latency_ms = (time.monotonic() - began) * 1000
+            locks = link.scan_locks(self._clock())
+        except RedisUnknown as unknown:
+            return FleetNews(SourceHealth(SourceState.UNKNOWN, unknown.why))
+        health = SourceHealth(
+            SourceState.LIVE, link.where, latency_ms=latency_ms, last_ok=self._clock()
+        )
+        return FleetNews(health, locks, halt)
