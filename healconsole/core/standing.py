@@ -6,6 +6,7 @@ handful of intents in each bucket.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -13,6 +14,7 @@ from healconsole.core.breaker import BreakerNow, breaker_now
 from healconsole.core.bucket import next_token_in, tokens_now
 from healconsole.core.intent import bucket_number, marker_key
 from healconsole.core.limits import Limits
+from healconsole.core.marker import denies_until
 from healconsole.core.records import MICRO, BreakerRecord, Corrupt, CycleRecord, MarkerRecord
 from healconsole.core.snapshot import HealerState, Heartbeat
 from healconsole.core.text import encodable
@@ -141,12 +143,32 @@ def markers_active(healer: HealerState, bucket: int, now: float) -> int | None:
     if healer.markers_total == 0:
         return 0
     if healer.markers is not None:
-        return sum(isinstance(m, MarkerRecord) and now - m.at < bucket for m in healer.markers)
+        return _denying(healer.markers, bucket, now)
     if not healer.intents:
         return None
     n = bucket_number(now, bucket)
     active = _marked(healer.intents[:_NAMED_INTENTS], n, healer.marker_keys)
     return active + _still_active(healer, n, bucket, now)
+
+
+def _denying(markers: Sequence[MarkerRecord | Corrupt], bucket: int, now: float) -> int:
+    """How many intents these markers deny. An action across an edge leaves two for one."""
+    n = bucket_number(now, bucket)
+    found: set[str] = set()
+    for marker in markers:
+        if isinstance(marker, Corrupt):
+            continue
+        for window in (n, n - 1):
+            of_window = _is_of(marker, window, bucket)
+            if of_window and denies_until(marker.at, window, bucket) > now:
+                found.add(marker.intent or marker.key)
+    return len(found)
+
+
+def _is_of(marker: MarkerRecord, window: int, bucket: int) -> bool:
+    if marker.intent is None:  # of a legacy marker only the time is known
+        return bucket_number(marker.at, bucket) == window
+    return marker.key == marker_key(encodable(marker.intent), window)
 
 
 @lru_cache(maxsize=4096)

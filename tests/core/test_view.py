@@ -194,6 +194,18 @@ class TestMarkers:
         )
         assert healer_row(healer(markers_total=3, markers=marks), NOW).markers_active == 1
 
+    def test_an_action_across_an_edge_leaves_two_markers_and_counts_once(self) -> None:
+        n = bucket_number(NOW, 300)
+        marks = tuple(
+            MarkerRecord(marker_key("a", window), int(NOW) + 5, "a", "a", 1, "success")
+            for window in (n, n - 1)
+        )
+        assert healer_row(healer(markers_total=2, markers=marks), NOW + 9).markers_active == 1
+
+    def test_a_marker_of_a_clock_that_was_ahead_does_not_count_for_ever(self) -> None:
+        ahead = MarkerRecord("x", int(NOW) + 86_400, "a", "a", 1, "success")
+        assert healer_row(healer(markers_total=1, markers=(ahead,)), NOW).markers_active == 0
+
 
 class TestOrder:
     def test_the_worst_first_then_by_name(self) -> None:
