@@ -147,3 +147,17 @@ def test_a_look_in_text_loads_neither_textual_nor_redis(verb: str, tmp_path: Pat
     argv += ["a-healer"] if verb == "explain" else []
     loaded = _loaded_by(f"from healconsole.cli.main import main\nassert main({argv!r}) == 0")
     assert not loaded & {"textual", "rich", "redis"}
+
+
+def test_a_read_only_console_never_loads_what_can_write() -> None:
+    loaded = _loaded_by(
+        "import time\n"
+        "from healconsole.stores.config import Config\n"
+        "from healconsole.stores.feed import Feed\n"
+        "from healconsole.tui.app import create_app\n"
+        "config = Config(read_only=True)\n"
+        "create_app(config, lambda sink: Feed(config, time.time, sink), time.time)"
+    )
+    stores = {"apply", "commit", "writing", "auditlog"}
+    assert not loaded & {f"healconsole.stores.{name}" for name in stores}
+    assert "healconsole.engine.operators" not in loaded

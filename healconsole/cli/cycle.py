@@ -28,7 +28,8 @@ def run(args: argparse.Namespace) -> int:
     cycle = OperatorCycle(scene.desk, scene.healer, on_event=_tell)
     try:
         plan = cycle.plan()
-        _tell_plan(plan)
+        if scene.healer.daemon_pid is not None or not plan.problem:
+            _tell_plan(plan)
         if _nothing_to_run(plan):
             return REFUSED if plan.verdict is not None else DONE
         # In a thread, so that Ctrl-C reaches this one while the cycle goes on to its record.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from healconsole.cli.output import paint
+from healconsole.cli.output import paint, shortened
 from healconsole.cli.settings import local_offset
 from healconsole.core.ages import iso
 from healconsole.core.auditline import AuditEvent, AuditLine, UnparsableLine
@@ -27,7 +27,7 @@ def event_line(line: AuditLine, now: float, limit: int | None) -> str:
     """
     if isinstance(line, UnparsableLine):
         text = f"{'unparsable':<8} ! {visible(line.why)}: {visible(line.raw)}"
-        return paint(text[:limit], "warn")
+        return paint(shortened(text, limit), "warn")
     glyph, kind = _OPERATOR if line.outcome.startswith("operator-") else _OTHER
     glyph, kind = _GLYPHS.get(line.outcome, (glyph, kind))
     outcome = visible(line.outcome)
@@ -37,7 +37,7 @@ def event_line(line: AuditLine, now: float, limit: int | None) -> str:
         f"{_when(line, now)} {visible(line.healer):<19} {glyph} {outcome:<13}  "
         + "  ".join(_rest(line))
     ).rstrip()
-    return paint(_cut(text, limit), kind)
+    return paint(shortened(text, limit), kind)
 
 
 def _rest(event: AuditEvent) -> list[str]:
@@ -60,7 +60,3 @@ def _when(event: AuditEvent, now: float) -> str:
     offset = local_offset(now)
     stamp, today = iso(event.ts, offset), iso(now, offset)[:10]
     return stamp[11:19] if stamp[:10] == today else f"{stamp[:10]} {stamp[11:19]}"
-
-
-def _cut(text: str, limit: int | None) -> str:
-    return text if limit is None or len(text) <= limit else text[: limit - 1] + "…"

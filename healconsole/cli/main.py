@@ -6,11 +6,12 @@ nothing loads Redis that does not speak to one.
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import cast
 
 from healconsole.cli.errors import DONE, INTERRUPTED, REFUSED, CommandError
@@ -34,29 +35,44 @@ def main(argv: Sequence[str] | None = None) -> int:
     if guarded is not None and args.verb != "guard":
         parser.error("only guard takes a command behind --")
     args.guarded_command = guarded or []
-    _never_fail_to_show()
+    _make_showable()
     try:
-        code = _command(args.entry)(args)
-        sys.stdout.flush()
-    except CommandError as error:
-        complain(str(error))
-        return error.code
+        return _run(args)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
         # The reader has all that it wanted (`| head`). What the interpreter still flushes at its
         # end goes where nothing complains.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return DONE
+
+
+def _run(args: argparse.Namespace) -> int:
+    """Run the command; an error that has a sentence is told in one line."""
+    try:
+        code = _command(args.entry)(args)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except CommandError as error:
+        complain(str(error))
+        return error.code
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
+        _discard_output()
         complain(f"{where}{error.strerror or error}")
         return REFUSED
     return code
 
 
-def _never_fail_to_show() -> None:
-    """A locale without a glyph costs the glyph, not the answer."""
+def _discard_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), sys.stdout.fileno())
+
+
+def _make_showable() -> None:
+    """A locale without a glyph costs the glyph, and a closed output costs the output only."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - for the whole run
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -64,4 +80,4 @@ def _never_fail_to_show() -> None:
 
 def _command(entry: str) -> Command:
     module, _, function = entry.partition(":")
-    return cast("Callable[..., int]", getattr(importlib.import_module(module), function))
+    return cast("Command", getattr(importlib.import_module(module), function))

@@ -48,6 +48,15 @@ def width() -> int | None:
     return shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns
 
 
+def shortened(text: str, limit: int | None) -> str:
+    """``text`` in at most ``limit`` characters, the cut marked; None = as it is.
+
+    >>> shortened("worker-queue-healer", 8)
+    'worker-…'
+    """
+    return text if limit is None or len(text) <= limit else text[: max(limit - 1, 0)] + "…"
+
+
 def show(line: str = "") -> None:
     """Write one line whose data has been through ``visible`` already."""
     sys.stdout.write(f"{line}\n")
@@ -55,24 +64,19 @@ def show(line: str = "") -> None:
 
 def complain(message: str) -> None:
     """Write ``message`` to standard error, made displayable, behind the program's name."""
+    sys.stdout.flush()  # what was said before comes first
     lines = [visible(line) for line in message.splitlines() or [""]]
     sys.stderr.write("healconsole: " + "\n  ".join(lines) + "\n")
     sys.stderr.flush()
 
 
-def to_json(value: object, *, indent: bool = False) -> str:
+def to_json(value: object) -> str:
     r"""``value`` as JSON whose strings are exact and which no terminal obeys.
 
     >>> to_json({"scope": "re\x9bstart", "who": "Zoë"})
     '{"scope":"re\\u009bstart","who":"Zoë"}'
     """
-    text = json.dumps(
-        value,
-        ensure_ascii=False,
-        indent=2 if indent else None,
-        separators=(",", ": ") if indent else (",", ":"),
-    )
-    return escape_json(text)
+    return escape_json(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
 
 
 def escape_json(text: str) -> str:
@@ -84,9 +88,9 @@ def escape_json(text: str) -> str:
     return _OBEYED_BY_TERMINALS.sub(lambda found: f"\\u{ord(found[0]):04x}", whole)
 
 
-def emit_json(value: object, *, indent: bool = False) -> None:
-    """Write ``value`` as JSON, in UTF-8 whatever the locale."""
-    write_utf8(to_json(value, indent=indent) + "\n")
+def emit_json(value: object) -> None:
+    """Write ``value`` as one line of JSON, in UTF-8 whatever the locale."""
+    write_utf8(to_json(value) + "\n")
 
 
 def write_utf8(text: str) -> None:

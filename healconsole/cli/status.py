@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from healconsole.cli.errors import DONE
-from healconsole.cli.output import emit_json, paint, show, table, width
+from healconsole.cli.output import emit_json, paint, shortened, show, table, width
 from healconsole.cli.settings import local_offset, look, only, settings
 from healconsole.core.ages import age, countdown, iso
 from healconsole.core.explain import explain, sentence
@@ -23,11 +23,12 @@ _TROUBLED = {SourceState.UNKNOWN, SourceState.MISSING, SourceState.POLLING}
 _DENYING = {"open", "forced-open", "half-open", "held"}
 """Words of a row of which the verdict tells more than the row's own sentence."""
 
-HEADER = ("  HEALER", "CIRCUIT", "", "TOKENS", "MARKS", "BEAT", "MODE", "LAST")
+HEADER = ("  HEALER", "CIRCUIT", "", "TOKENS", "BEAT", "MODE", "LAST")
 
-_RIGHT = frozenset({2, 3, 4, 5})
+_RIGHT = frozenset({2, 3, 4})
 _KINDS = ("", "", "warn", "bad")
 """Colours of the severities of a row."""
+SHORTEST_NAME = 12
 
 
 def run(args: argparse.Namespace) -> int:
@@ -88,9 +89,9 @@ def healer_lines(
     """The table; below a healer that is not well, or is in ``objects``, why and what."""
     if not views:
         return []
-    head, *cells = table(HEADER, [_cells(view) for view in views], _RIGHT)
-    by_name = {healer.name: healer for healer in snapshot.healers}
     limit = width()
+    head, *cells = _fitted([_cells(view) for view in views], limit)
+    by_name = {healer.name: healer for healer in snapshot.healers}
     lines = [paint(head[:limit], "head")]
     for view, line in zip(views, cells, strict=True):
         lines.append(paint(line[:limit], _KINDS[view.severity]))
@@ -104,6 +105,17 @@ def healer_lines(
     return lines
 
 
+def _fitted(cells: Sequence[tuple[str, ...]], limit: int | None) -> list[str]:
+    """The table in ``limit`` columns: names give way before anything that tells of a state."""
+    lines = table(HEADER, cells, _RIGHT)
+    surplus = 0 if limit is None else max(map(len, lines)) - limit
+    if surplus <= 0:
+        return lines
+    longest = max(len(row[0]) for row in cells)
+    room = max(SHORTEST_NAME, longest - surplus)
+    return table(HEADER, [(shortened(row[0], room), *row[1:]) for row in cells], _RIGHT)
+
+
 def _sentences(view: HealerRow, verdict: str) -> list[str]:
     """What is the matter and whether it would act; the one that tells more first."""
     if not view.problem:
@@ -114,7 +126,6 @@ def _sentences(view: HealerRow, verdict: str) -> list[str]:
 def _cells(view: HealerRow) -> tuple[str, ...]:
     remaining = "" if view.circuit_remaining is None else countdown(view.circuit_remaining)
     tokens = "corrupt" if view.tokens_corrupt else f"{view.tokens_micro / MICRO:.1f}/{view.burst}"
-    active = "?" if view.markers_active is None else str(view.markers_active)
     beat = "none" if view.beat_age is None else age(view.beat_age) + ("!" * view.beat_stale)
     last = "" if view.last_age is None else f"{visible(view.last_outcome)} {age(view.last_age)}"
     mark = "~" if view.assumed else ""
@@ -123,7 +134,6 @@ def _cells(view: HealerRow) -> tuple[str, ...]:
         view.circuit + mark,
         remaining,
         tokens + mark,
-        f"{active}/{view.markers_total}",
         beat,
         view.mode,
         last,

@@ -139,6 +139,7 @@ def test_heal_plan_spends_nothing(site: Site) -> None:
 
 def _catalogue(site: Site) -> None:
     declared = _declare(site)
+    (site.state / "declared").mkdir()
     folder = site.root / "healers.d"
     folder.mkdir(mode=0o755)
     words = [sys.executable, "-m", "healconsole", "heal", str(declared), "--once"]
@@ -173,4 +174,4 @@ def test_run_is_denied_by_the_guardrails_and_does_nothing(site: Site) -> None:
 def test_run_without_a_command_says_where_it_belongs(site: Site) -> None:
     done = site.run("run", "worker-queue-healer", "--reason", "x")
     assert done.returncode == 1
-    assert "healers.d" in done.stderr + done.stdout
+    assert "worker-queue-healer.toml" in done.stderr

@@ -131,6 +131,20 @@ def test_a_reader_that_left_is_no_error(site: Site) -> None:
     assert done.stdout.splitlines()[-1] == "0"
 
 
+@pytest.mark.parametrize(
+    ("redirect", "code"), [("> /dev/full", 1), (">&-", 0)], ids=["full", "closed"]
+)
+def test_an_output_that_takes_nothing_is_no_traceback(site: Site, redirect: str, code: int) -> None:
+    command = " ".join((*PROGRAM, "status", *site.options))
+    done = subprocess.run(
+        ("bash", "-c", f"{command} {redirect}"),
+        env=site.environment, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
+
+
 def test_ctrl_c_while_following_ends_with_130(site: Site, start: Start) -> None:
     process = start("tail", "-f", "-n", "1")
     assert process.stdout is not None
