@@ -64,7 +64,11 @@ class Player:
 
     def events(self) -> list[Status]:
         """Every event of the audit log so far."""
-        return [orjson.loads(line) for line in self.site.audit.read_bytes().splitlines()]
+        try:
+            lines = self.site.audit.read_bytes().splitlines()
+        except FileNotFoundError:
+            return []
+        return [orjson.loads(line) for line in lines]
 
     def station(self, name: str, reached: Callable[[], object]) -> None:
         """Wait for a station and say so.

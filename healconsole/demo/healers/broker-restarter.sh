@@ -9,7 +9,7 @@ source "$HEAL_SH"
 
 ping_broker() {
   local port="" fd reply=
-  read -r port <"$DEMO_ROOT/run/broker.port" || return 1
+  [[ -r $DEMO_ROOT/run/broker.port ]] && read -r port <"$DEMO_ROOT/run/broker.port"
   [[ $port =~ ^[0-9]+$ ]] || return 1
   { exec {fd}<>"/dev/tcp/127.0.0.1/$port"; } 2>/dev/null || return 1
   printf 'PING\n' >&"$fd"
