@@ -20,7 +20,7 @@ READ_MAX = 4 * LINE_MAX
 RAW_MAX = 4_096
 """Bytes kept of a line that did not parse."""
 
-_CUT_ORDER = ("fact", "reason", "intent", "before", "after", "incident", "scope", "healer", "host")
+_CUT_ORDER = ("fact", "reason", "intent", "before", "after", "incident", "scope")
 
 
 def parse_line(raw: bytes, offset: int) -> AuditLine:
