@@ -8,7 +8,6 @@ caller. An entry that does not count says why, and how to mend it; it is never h
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -18,6 +17,7 @@ from healconsole.core.records import Policy
 from healconsole.core.scopes import is_healer_name
 from healconsole.core.snapshot import CatalogEntry
 from healconsole.stores.files import Missing, Unreadable, open_dir, read_name
+from healconsole.stores.toml import parse_toml
 from healconsole.stores.trust import Untrusted, check_file, open_trusted_dir
 
 ENTRY_LIMIT: Final = 65_536
@@ -85,12 +85,12 @@ def _load(folder_fd: int, entry: CatalogEntry) -> CatalogEntry:
         return replace(entry, problem=f"{path}: {error.why}")
     except Untrusted as error:
         return replace(entry, problem=str(error))
-    except (ValueError, RecursionError) as error:  # of which a TOMLDecodeError names the line
-        return replace(entry, problem=f"{path}: {error or 'nested too deeply'}")
+    except ValueError as error:
+        return replace(entry, problem=f"{path}: {error}")
 
 
 def _parse(entry: CatalogEntry, raw: bytes) -> CatalogEntry:
-    found = tomllib.loads(raw.decode("utf-8"))
+    found = parse_toml(raw)
     for key in found:
         if key not in _KNOWN:
             raise ValueError(f"unknown key {key!r}; known are {', '.join(_KNOWN)}")

@@ -184,7 +184,7 @@ def _put_aside(dir_fd: int, path: str, now: float) -> str:
     """Keep what is at ``path`` under a name in ``aside/`` that nothing has; return that name.
 
     A link is made where it can be, so that there is no moment without the file: an absent
-    breaker would let a legacy healer act. A directory can only be moved.
+    breaker would let a legacy healer act. What cannot be linked is moved.
     """
     to = ensure_dir(dir_fd, ASIDE)
     try:
@@ -194,14 +194,20 @@ def _put_aside(dir_fd: int, path: str, now: float) -> str:
             while _exists(to, kept):
                 serial += 1
                 kept = f"{label}.{serial}"
-            try:
-                os.link(name, kept, src_dir_fd=at, dst_dir_fd=to, follow_symlinks=False)
-            except OSError:
+            if path in _FOLDERS or not _linked(at, name, to, kept):
                 os.rename(name, kept, src_dir_fd=at, dst_dir_fd=to)
             os.fsync(to)
     finally:
         os.close(to)
     return f"{ASIDE}/{kept}"
+
+
+def _linked(from_fd: int, name: str, to_fd: int, kept: str) -> bool:
+    try:
+        os.link(name, kept, src_dir_fd=from_fd, dst_dir_fd=to_fd, follow_symlinks=False)
+    except OSError:  # a directory, a file system without links, or a file that is not ours
+        return False
+    return True
 
 
 def _restore(dir_fd: int, path: str, aside: str) -> Done:

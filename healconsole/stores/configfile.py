@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from healconsole.stores.files import Missing, Unreadable, open_dir, read_name
+from healconsole.stores.toml import parse_toml
 
 FILE_LIMIT: Final = 1 << 20
 """Most bytes of a file."""
@@ -61,12 +61,12 @@ class ConfigFile:
         except Unreadable as error:
             raise ConfigError(f"{path}: {error.why}; mend it or name another file") from error
         try:
-            text = raw.decode("utf-8")
-            values = tomllib.loads(text)
-        except (ValueError, RecursionError) as error:
-            why = str(error) or "nested too deeply"
-            raise ConfigError(f"{path}: no valid TOML: {why}; mend that line") from error
-        return cls(path, {key.replace("-", "_"): value for key, value in values.items()}, text)
+            values = parse_toml(raw)
+        except ValueError as error:
+            raise ConfigError(f"{path}: no valid TOML: {error}; mend that line") from error
+        return cls(
+            path, {key.replace("-", "_"): value for key, value in values.items()}, raw.decode()
+        )
 
     def place(self, key: str, table: str = "") -> Place:
         """Where ``key`` of ``table`` stands, with its line."""
