@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from textual import on
+from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
@@ -37,7 +37,10 @@ class AskingDialog(ModalScreen[None]):
 
     VERB: ClassVar[str] = ""
     """What the button says."""
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "cancel", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "cancel", "cancel", show=False),
+        Binding("enter", "next_field", show=False, priority=True),
+    ]
     AUTO_FOCUS = "#reason"
 
     def __init__(self, acts: Acts) -> None:
@@ -64,10 +67,14 @@ class AskingDialog(ModalScreen[None]):
             yield Static("esc cancel", id="cancel-hint")
             yield Button(self.VERB, id="act", variant="warning", disabled=True, compact=True)
 
-    @on(Input.Submitted)
-    def _next_field(self, event: Input.Submitted) -> None:
-        """Enter goes to the next field; it never acts."""
-        event.stop()
+    def action_next_field(self) -> None:
+        """Enter in a field goes to the next one; it never acts.
+
+        It is bound before the field sees it, so that what is typed or pasted right behind it
+        goes where it was meant to.
+        """
+        if not isinstance(self.focused, Input):
+            raise SkipAction
         self.focus_next()
 
     def typed(self, field_id: str) -> str:
