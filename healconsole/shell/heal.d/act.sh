@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts of heal.sh share their variables
 # An act behind the guardrails: the only place that runs a healer's action.
 
 _heal_outcome='' _heal_why_not='' _heal_stopped=''
@@ -99,9 +99,8 @@ _heal_hear() {
 
 # End the process group $1: TERM, and KILL two seconds later.
 _heal_end_group() {
-  local tries
   kill -TERM -- "-$1" 2>/dev/null
-  for tries in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+  for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
     kill -0 -- "-$1" 2>/dev/null || break
     _heal_nap 0.1
   done
@@ -169,16 +168,26 @@ _heal_free_signals() {
 
 # One guarded act. 0: done, rehearsed or denied; 1: the action failed, or could not be recorded.
 _heal_act() {
-  local intent=$1 action=$2 check=$3 reason=${4-} rc=0 began
+  local intent=${1-} action=${2-} check=${3-} reason=${4-} rc=0 found
   _heal_outcome=''
   _heal_v_allow=0 _heal_v_guard='' _heal_v_earliest=''
-  if ! _heal_policy; then
+  _heal_policy || {
     heal_log "$_heal_problem"
     _heal_v_guard=record _heal_v_reason=$_heal_problem
     return 1
-  fi
+  }
+  for found in "$action" "$check"; do
+    declare -F -- "$found" >/dev/null || {
+      _heal_v_guard=record _heal_v_reason="heal_act_with_guardrails: '$found' is not a function"
+      heal_log "$_heal_v_reason"
+      return 1
+    }
+  done
   _heal_clock
   _heal_lost='' _heal_fence=''
+  [[ -n $_heal_single_fd ]] || _heal_fact=${HEAL_FACT-} _heal_trigger=${HEAL_TRIGGER:-guard}
+  [[ -n $_heal_nap_fd ]] || _heal_nap_open
+  _heal_pay
   if ! _heal_take_intent "$intent" "${HEAL_SCOPE-}"; then
     _heal_v_guard=intent _heal_v_reason=$_heal_text _heal_scope=''
     _heal_take_mode
@@ -215,7 +224,7 @@ _heal_act_allowed() {
   _heal_denial_over "$_heal_scope"
   if ((_heal_dry)); then
     _heal_outcome=dry-run
-    _heal_event dry-run "${reason:+$reason; }$_heal_dry_why" '' 0 1 "$_heal_intent" "$_heal_scope" "$_heal_key"
+    _heal_event dry-run "${reason:+$reason; }$_heal_v_reason"
     _heal_append || {
       heal_log "$_heal_problem"
       return 1

@@ -1,8 +1,7 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts of heal.sh share their variables
 # The audit log: one JSON object a line, whole lines only, one write for each.
 
-_heal_line_text='' _heal_tail_fd='' _heal_fact='' _heal_trigger=''
-declare -ga _heal_owed=()
+_heal_line_text='' _heal_tail_fd='' _heal_fact='' _heal_trigger=guard _heal_said=''
 
 # The line of an event in _heal_line_text: outcome, reason, then the optional guard, duration in
 # milliseconds, count, intent, scope, key.
@@ -133,14 +132,14 @@ _heal_append() {
     return 1
   fi
   if ! _heal_ends_whole; then
-    printf '\n' >&"$_heal_log_fd" 2>/dev/null || rc=1
+    { printf '\n' >&"$_heal_log_fd"; } 2>/dev/null || rc=1
   fi
   if ((rc == 0)); then
     if ((${#_heal_line_text} <= 1024)); then
-      printf '%s' "$_heal_line_text" 2>/dev/null >&"$_heal_log_fd" || rc=1
+      { printf '%s' "$_heal_line_text" >&"$_heal_log_fd"; } 2>/dev/null || rc=1
     else
       # Bash writes in pieces of its buffer; cat writes what it has read whole.
-      cat 2>/dev/null >&"$_heal_log_fd" <<<"${_heal_line_text%$'\n'}" || rc=1
+      { cat >&"$_heal_log_fd" <<<"${_heal_line_text%$'\n'}"; } 2>/dev/null || rc=1
     fi
   fi
   exec {_heal_log_fd}>&-
@@ -160,6 +159,11 @@ _heal_denied() {
     return 0
   fi
   _heal_denial_over "$scope"
+  if [[ $_heal_said == "$_heal_v_guard ${_heal_intent%% *}" ]]; then
+    # An earlier process has said that this run began.
+    _heal_runs["$scope"]="1 $_heal_v_guard"
+    return 0
+  fi
   _heal_event denied "$_heal_v_reason" "$_heal_v_guard"
   _heal_append || heal_log "$_heal_problem"
   ((${#_heal_runs[@]} < 256)) || _heal_denials_over

@@ -1,8 +1,9 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts of heal.sh share their variables
 # What an act leaves on disk before it starts and when its outcome is known, under .guard, so that
 # whatever write the process dies at, the act is not repeated, its token stays spent, and the log
 # tells of it.
 
+declare -ga _heal_durable=()
 _heal_guard_fd='' _heal_slot='' _heal_at=0 _heal_claim_key=''
 
 # Hold .guard; 1 with _heal_problem. Commands that write while it is held inherit it: a rename that
@@ -40,7 +41,7 @@ _heal_replace() {
 
 # Settle what is interrupted and write back times that cannot be; the lock is held.
 _heal_settle_all() {
-  local slot
+  local slot folder
   _heal_layout || :
   _heal_list_slots
   for slot in "${_heal_slots[@]}"; do
@@ -48,11 +49,13 @@ _heal_settle_all() {
     ((_heal_c_alive)) || _heal_recover "$slot" || return 1
   done
   [[ -n $_heal_file ]] || return 0
-  ((_heal_dry)) && return 0
-  if _heal_read_bucket "rate/$_heal_file" && ((_heal_r_last > _heal_now)); then
-    _heal_tokens_at "$_heal_now" "$_heal_r_tokens"
-    _heal_replace "rate/$_heal_file" "$(_heal_bucket_line "$_heal_now" "$_heal_num")" || return 1
-  fi
+  for folder in rate dry/rate; do
+    if _heal_read_bucket "$folder/$_heal_file" && ((_heal_r_last > _heal_now)); then
+      _heal_tokens_at "$_heal_now" "$_heal_r_tokens"
+      _heal_bucket_line "$_heal_now" "$_heal_num"
+      _heal_replace "$folder/$_heal_file" "$_heal_text" || return 1
+    fi
+  done
   if _heal_read_breaker "$_heal_file"; then
     _heal_breaker_now 0 1
     if ((_heal_n_odd)); then
@@ -62,13 +65,13 @@ _heal_settle_all() {
   fi
 }
 
-# A bucket's line on standard output: last refill and millionths.
+# A bucket's line, in _heal_text: last refill and millionths.
 _heal_bucket_line() {
   local tokens
   _heal_decimal "$2"
   tokens=$_heal_text
   _heal_decimal "$_heal_rate"
-  printf '%s %s %s %s' "$1" "$tokens" "$_heal_text" "$_heal_burst"
+  _heal_text="$1 $tokens $_heal_text $_heal_burst"
 }
 
 # Settle the claim that was read from slot $1; its process is gone.
@@ -77,7 +80,8 @@ _heal_recover() {
   local pid=$_heal_c_pid key=$_heal_c_key file=$_heal_c_file intent=$_heal_c_intent
   _heal_read_bucket "rate/$file" && _heal_g_rate=0 || _heal_g_rate=$?
   if ((_heal_g_rate != 2)) && _heal_spent_more; then
-    _heal_replace "rate/$file" "$(_heal_bucket_line "$_heal_c_last" "$_heal_c_tokens")" || return 1
+    _heal_bucket_line "$_heal_c_last" "$_heal_c_tokens"
+    _heal_replace "rate/$file" "$_heal_text" || return 1
   fi
   if _heal_unpercent "$file" && [[ $file != *%~* ]]; then scope=$_heal_text; else scope=$file; fi
   _heal_read_marker "keys/$key" || rc=$?
@@ -171,16 +175,13 @@ _heal_commit() {
 
 # The bucket after one token was taken: _heal_num millionths, and its line in _heal_text.
 _heal_taken() {
-  local tokens=$((_heal_burst * 1000000)) shown
+  local tokens=$((_heal_burst * 1000000))
   if ((_heal_g_rate == 0)); then
     _heal_tokens_at "$_heal_r_last" "$_heal_r_tokens"
     tokens=$_heal_num
   fi
   tokens=$((tokens - 1000000))
-  _heal_decimal "$tokens"
-  shown=$_heal_text
-  _heal_decimal "$_heal_rate"
-  _heal_text="$_heal_now $shown $_heal_text $_heal_burst"
+  ((tokens < 0)) || _heal_bucket_line "$_heal_now" "$tokens"
   _heal_num=$tokens
 }
 
@@ -240,7 +241,7 @@ _heal_begin() {
     ! mv -f -- "$draft" "$dir/rate/$_heal_file" 2>/dev/null; then
     # The log says "started" already, so it has to say how that ended.
     _heal_take_back "$marker"
-    _heal_event action-failed "${1:+$1; }not started: $_heal_v_reason" record 0 1 "$_heal_intent" "$_heal_scope" "$_heal_key"
+    _heal_event action-failed "not started: $_heal_v_reason" record 0 1 "$_heal_intent" "$_heal_scope" "$_heal_key"
     _heal_append || heal_log "$_heal_problem"
     return 1
   fi
@@ -258,64 +259,95 @@ _heal_take_back() {
 # Spend a token of the shadow state that dry-run decides on.
 _heal_rehearse() {
   _heal_taken
-  _heal_replace "dry/rate/$_heal_file" "$_heal_text" && {
+  if _heal_replace "dry/rate/$_heal_file" "$_heal_text"; then
     _heal_marker_line "$_heal_intent" "$_heal_scope" "$_heal_now" "$BASHPID" dry-run
-    _heal_replace "dry/keys/$_heal_key" "${_heal_text%$'\n'}"
-  } || _heal_unrecorded "$_heal_problem"
+    _heal_replace "dry/keys/$_heal_key" "${_heal_text%$'\n'}" && return 0
+  fi
+  _heal_unrecorded "$_heal_problem"
 }
 
-# Record the outcome $1, for the reason $2, after $3 milliseconds.
+# Record the outcome $1, for the reason $2, after $3 milliseconds. What cannot be recorded is kept, with
+# its claim, which denies meanwhile, and is tried again (_heal_pay).
+declare -ga _heal_owed=()
 _heal_record() {
+  _heal_write_outcome "$@" && return 0
+  heal_log "the outcome $1 of $_heal_intent is not recorded yet: $_heal_problem"
+  _heal_owed+=("$1" "$2" "$3" "$_heal_intent" "$_heal_scope" "$_heal_file" "$_heal_slot" "$_heal_at"
+    "$_heal_claim_key" "$_heal_fact" "$_heal_trigger")
+  return 1
+}
+
+# Try again to record what could not be.
+_heal_pay() {
+  ((${#_heal_owed[@]})) || return 0
+  local owed=("${_heal_owed[@]}") i keep_fact=$_heal_fact keep_trigger=$_heal_trigger
+  _heal_owed=() _heal_dry=0
+  for ((i = 0; i < ${#owed[@]}; i += 11)); do
+    _heal_intent=${owed[i + 3]} _heal_scope=${owed[i + 4]} _heal_file=${owed[i + 5]} _heal_slot=${owed[i + 6]}
+    _heal_at=${owed[i + 7]} _heal_claim_key=${owed[i + 8]} _heal_fact=${owed[i + 9]} _heal_trigger=${owed[i + 10]}
+    _heal_record "${owed[i]}" "${owed[i + 1]}" "${owed[i + 2]}" || :
+  done
+  _heal_fact=$keep_fact _heal_trigger=$keep_trigger
+}
+
+_heal_write_outcome() {
   local rc=0
+  _heal_durable=("$_heal_audit" "$_heal_dir/rate" "$_heal_dir/keys")
   _heal_clock
   if [[ $1 == success ]]; then
-    _heal_record_success || rc=1
+    _heal_write_success || rc=1
   else
-    _heal_record_failure || rc=1
+    _heal_write_failure || rc=1
   fi
-  _heal_event "$1" "$2" '' "$3" 1 "$_heal_intent" "$_heal_scope" "$_heal_claim_key"
-  if _heal_append && sync -- "$_heal_audit" "$_heal_dir/rate" "$_heal_dir/keys" 2>/dev/null && ((rc == 0)); then
-    _heal_write "$_heal_dir/claims/$_heal_slot" '' || rc=1
-  else
-    rc=1
+  if ((rc == 0)); then
+    _heal_event "$1" "$2" '' "$3" 1 "$_heal_intent" "$_heal_scope" "$_heal_claim_key"
+    _heal_append || rc=1
+  fi
+  if ((rc == 0)); then
+    _heal_problem='it cannot be made durable'
+    # The token that the commit took was on disk in the claim alone until now.
+    sync -- "${_heal_durable[@]}" 2>/dev/null && _heal_write "$_heal_dir/claims/$_heal_slot" '' || rc=1
   fi
   _heal_unlock
-  # The claim stays where something could not be recorded: it denies, and is settled as interrupted.
-  ((rc == 0)) || heal_log "the outcome $1 of $_heal_intent is not recorded: $_heal_problem"
   return "$rc"
 }
 
-_heal_record_success() {
-  local rc=0 at=$((_heal_now > _heal_at ? _heal_now : _heal_at)) marker=$_heal_dir/keys/$_heal_claim_key
-  local window
+_heal_write_success() {
+  local rc=0 at=$((_heal_now > _heal_at ? _heal_now : _heal_at))
+  local window=$((_heal_now / _heal_bucket)) began=$((_heal_at / _heal_bucket)) line key
   _heal_read_breaker "$_heal_file" || rc=$?
   if ((rc == 0)) && _heal_after_success 0 "$_heal_at"; then
     # Only a breaker that has to change needs the lock: marker and claim are this process's own.
     _heal_lock || return 1
-    rc=0
     _heal_read_breaker "$_heal_file" || rc=$?
     if ((rc == 0)) && _heal_after_success 0 "$_heal_at"; then
       _heal_replace "cb/$_heal_file" "$_heal_text" || return 1
     fi
   fi
   _heal_marker_line "$_heal_intent" "$_heal_scope" "$at" "$BASHPID" success
-  window=$((at / _heal_bucket))
-  if ((window != _heal_at / _heal_bucket)); then
-    _heal_keys_of "$_heal_intent" "$((_heal_at / _heal_bucket))" || return 1
-    if ((window == _heal_at / _heal_bucket + 1)); then
-      _heal_key=$_heal_key_after
-    else
-      _heal_keys_of "$_heal_intent" "$window" || return 1
-    fi
-    _heal_problem="keys/$_heal_key cannot be written"
-    _heal_marker_line "$_heal_intent" "$_heal_scope" "$at" "$BASHPID" success
-    _heal_write "$_heal_dir/keys/$_heal_key" "$_heal_text" || return 1
+  line=$_heal_text
+  if ((window != began)); then
+    _heal_problem='sha256sum does not answer'
+    _heal_keys_of "$_heal_intent" "$began" || return 1
+    case $((window - began)) in
+      1) key=$_heal_key_after ;;
+      -1) key=$_heal_key_before ;;
+      *)
+        _heal_keys_of "$_heal_intent" "$window" || return 1
+        key=$_heal_key
+        ;;
+    esac
+    _heal_problem="keys/$key cannot be written"
+    _heal_write "$_heal_dir/keys/$key" "$line" || return 1
+    _heal_durable+=("$_heal_dir/keys/$key")
   fi
+  # In place, in one write of the same length: "started" and "success" have seven letters both.
   _heal_problem="keys/$_heal_claim_key cannot be written"
-  _heal_overwrite "$marker" "$_heal_text"
+  _heal_overwrite "$_heal_dir/keys/$_heal_claim_key" "$line" || return 1
+  _heal_durable+=("$_heal_dir/keys/$_heal_claim_key")
 }
 
-_heal_record_failure() {
+_heal_write_failure() {
   local rc=0
   _heal_lock || return 1
   _heal_read_breaker "$_heal_file" || rc=$?
@@ -323,5 +355,6 @@ _heal_record_failure() {
     _heal_after_failure "$rc"
     _heal_replace "cb/$_heal_file" "$_heal_text" || return 1
   fi
+  _heal_problem="keys/$_heal_claim_key cannot be removed"
   rm -f -- "$_heal_dir/keys/$_heal_claim_key" 2>/dev/null
 }

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts of heal.sh share their variables
 # The guardrails: hold, idempotency, rate, circuit, fleet, dry-run, in this order and in the words of
 # the contract ("Reasons"). Reading takes no lock, because every file is replaced whole.
 
@@ -59,7 +59,7 @@ _heal_gather() {
   else
     _heal_g_rate=2
   fi
-  ((_heal_g_rate == 0 && !_heal_dry && _heal_r_last > _heal_now)) && _heal_mend=1
+  ((_heal_g_rate == 0 && _heal_r_last > _heal_now)) && _heal_mend=1
   _heal_g_rate_why=$_heal_why
   if _heal_dir_ok cb; then
     _heal_read_breaker "$_heal_file" && _heal_g_cb=0 || _heal_g_cb=$?
@@ -67,7 +67,7 @@ _heal_gather() {
     _heal_g_cb=2
   fi
   _heal_g_cb_why=$_heal_why
-  if ((_heal_g_cb == 0 && !_heal_dry)); then
+  if ((_heal_g_cb == 0)); then
     _heal_breaker_now 0 1
     ((_heal_n_odd)) && _heal_mend=1
   fi
@@ -133,13 +133,13 @@ _heal_judge_marker() {
   if [[ -n $known && $_heal_dry -eq 0 ]]; then
     at=${known% *} outcome=${known#* }
   else
-    _heal_read_marker "${shadow}keys/$key" || rc=$?
+    if _heal_dir_ok "${shadow}keys"; then _heal_read_marker "${shadow}keys/$key" || rc=$?; else rc=2; fi
     ((rc == 1)) && return 0
     at=$_heal_m_at outcome=$_heal_m_outcome
   fi
   until=$(((window + 2) * _heal_bucket))
   if ((rc == 2)); then
-    what="keys/$key is corrupt: $_heal_why"
+    what="${shadow}keys/$key is corrupt: $_heal_why"
   else
     case $outcome in
       started | success | interrupted | dry-run) ;;
@@ -170,7 +170,7 @@ _heal_judge_hold() {
 }
 
 _heal_judge_idempotency() {
-  local window=$((_heal_now / _heal_bucket)) since keys=keys
+  local window=$((_heal_now / _heal_bucket)) since
   if [[ -n $_heal_g_claim ]]; then
     _heal_deny idempotency "$_heal_g_claim is corrupt: $_heal_g_claim_why" ''
   elif [[ -n $_heal_g_flying ]]; then
@@ -182,19 +182,16 @@ _heal_judge_idempotency() {
     _heal_deny idempotency 'sha256sum does not answer' ''
     return 0
   fi
-  ((_heal_dry)) && keys=dry/keys
-  if ! _heal_dir_ok "$keys"; then
-    _heal_deny idempotency "keys/$_heal_key is corrupt: $_heal_why, not again for $((_heal_bucket)) s" ''
-    return 0
-  fi
   _heal_judge_marker "$_heal_key" "$window"
   ((_heal_v_allow)) && _heal_judge_marker "$_heal_key_before" "$((window - 1))"
   return 0
 }
 
 _heal_judge_rate() {
+  local shadow=''
   if ((_heal_g_rate == 2)); then
-    _heal_deny rate "rate/$_heal_file is corrupt: $_heal_g_rate_why" ''
+    ((_heal_dry)) && shadow=dry/
+    _heal_deny rate "${shadow}rate/$_heal_file is corrupt: $_heal_g_rate_why" ''
     return 0
   fi
   _heal_num=$((_heal_burst * 1000000))

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts of heal.sh share their variables
 # Files, pipes, hashes and the clock without forks.
 
 _heal_now=0 _heal_ms=0 _heal_raw='' _heal_why='' _heal_pr='' _heal_pw=''

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts of heal.sh share their variables
 # The whole loop of a healer as a program: options, singleton, heartbeat, wake and stop.
 
 _heal_single_fd='' _heal_stop='' _heal_wake=0 _heal_seq=0 _heal_forced_dry=0 _heal_interval=60 _heal_captured=''
@@ -53,12 +53,10 @@ _heal_main() {
     esac
     shift
   done
-  _heal_problem='--interval takes seconds, from 0.01 to 86400'
-  _heal_is_decimal "$interval" && _heal_micro "$interval" && ((_heal_num >= 10000 && _heal_num <= 86400000000)) &&
-    _heal_policy || {
+  if ! { _heal_interval_ok "$interval" && _heal_policy; }; then
     heal_log "$_heal_problem"
     return 2
-  }
+  fi
   _heal_interval=$interval
   if ((${#functions[@]} < 4)); then
     heal_log 'heal_main takes DETECT_FN DECIDE_FN ACTION_FN CHECK_FN'
@@ -81,6 +79,11 @@ _heal_main() {
     return 0
   fi
   _heal_daemon "$once" "${functions[@]}"
+}
+
+_heal_interval_ok() {
+  _heal_problem='--interval takes seconds, from 0.01 to 86400'
+  _heal_is_decimal "$1" && _heal_micro "$1" && ((_heal_num >= 10000 && _heal_num <= 86400000000))
 }
 
 _heal_daemon() {
@@ -140,10 +143,10 @@ _heal_notify() {
 # Be the only one of this healer's name, or say who is.
 _heal_singleton() {
   local path=$_heal_dir/.singleton pid start
-  [[ ! -L $path ]] && { exec {_heal_single_fd}<>"$path"; } 2>/dev/null || {
+  if [[ -L $path || (-e $path && ! -f $path) ]] || ! { exec {_heal_single_fd}<>"$path"; } 2>/dev/null; then
     heal_log "$path cannot be opened"
     return 1
-  }
+  fi
   if ! flock -x -n "$_heal_single_fd" 2>/dev/null; then
     exec {_heal_single_fd}>&-
     _heal_single_fd=''
@@ -218,7 +221,7 @@ _heal_capture_child() {
   [[ -z $_heal_single_fd ]] || exec {_heal_single_fd}>&-
   [[ -z $_heal_tail_fd ]] || exec {_heal_tail_fd}<&-
   trap - TERM HUP INT USR1
-  _heal_as_caller
+  [[ $1 == _heal_* ]] || _heal_as_caller
   local rc=0
   "$@" || rc=$?
   printf '\x1e%d\n' "$rc"
@@ -265,6 +268,7 @@ _heal_cycle() {
   began=$_heal_num
   _heal_clock
   began_at=$_heal_now.$_heal_ms
+  _heal_pay
   _heal_recover_first
   _heal_measure "$detect" "$@"
   _heal_consider "$decide"
@@ -276,6 +280,7 @@ _heal_cycle() {
     intent=''
     ((${#_heal_runs[@]} == 0)) || _heal_denials_over
   fi
+  _heal_said=''
   _heal_ticks
   _heal_write_cycle "$intent" "$interval" $((_heal_num - began)) "$began_at"
   _heal_write_metric
@@ -298,13 +303,18 @@ _heal_recover_first() {
   fi
 }
 
+# What the last record says: how many cycles there were, and by what the last one was denied.
 _heal_read_seq() {
-  _heal_seq=0
+  local verb
+  _heal_seq=0 _heal_said=''
   _heal_slurp "$_heal_dir/cycle.json" 65536 || return 0
   local number=${_heal_raw#*'"seq":'}
   number=${number%%,*}
   [[ ${#number} -le 15 && $number == @(0|[1-9]*([0-9])) ]] && _heal_seq=$number
-  return 0
+  verb=${_heal_raw#*'","intent":"'}
+  verb=${verb%%[ \"]*}
+  number=${_heal_raw#*'","verdict":{"allow":false,"guard":"'}
+  [[ $number == "$_heal_raw" ]] || _heal_said="${number%%\"*} $verb"
 }
 
 # The shortest spelling of the decimal $1, in _heal_text.
@@ -338,7 +348,8 @@ _heal_policy_json() {
 }
 
 _heal_write_cycle() {
-  local intent=$1 interval=$2 duration=$3 began=$4 verdict=null line at now due=0 mode=live
+  local intent=$1 interval=$2 duration=$3 began=$4 verdict=null line at now due=0 mode=live done=$_heal_outcome
+  [[ $done != denied ]] || done=''
   _heal_clock
   now=$((_heal_now * 1000 + _heal_ms))
   printf -v at '%d.%03d' "$_heal_now" "$_heal_ms"
@@ -366,13 +377,15 @@ _heal_write_cycle() {
   line="{\"v\":1,\"at\":$at,\"seq\":$_heal_seq,\"trigger\":\"$_heal_trigger\",\"fact\":\"$_heal_text\""
   _heal_encodable "${intent:0:4096}"
   _heal_json "$_heal_text"
-  line+=",\"intent\":\"$_heal_text\",\"verdict\":$verdict,\"outcome\":\"$_heal_outcome\",\"duration_ms\":$duration"
+  line+=",\"intent\":\"$_heal_text\",\"verdict\":$verdict,\"outcome\":\"$done\",\"duration_ms\":$duration"
   line+=",\"next_due\":$due,\"interval\":$interval,\"pid\":$BASHPID,\"library\":\"heal.sh\",\"version\":\"$_HEAL_VERSION\""
   _heal_policy_json
   line+=",\"policy\":$_heal_text,\"mode\":\"$mode\"}"
   local draft=$_heal_dir/.scratch/cycle.sh
-  _heal_write "$draft" "$line"$'\n' && sync -- "$draft" 2>/dev/null &&
-    mv -f -- "$draft" "$_heal_dir/cycle.json" 2>/dev/null || heal_log "the heartbeat cannot be written: $_heal_dir/cycle.json"
+  if ! _heal_write "$draft" "$line"$'\n' || ! sync -- "$draft" 2>/dev/null ||
+    ! mv -f -- "$draft" "$_heal_dir/cycle.json" 2>/dev/null; then
+    heal_log "the heartbeat cannot be written: $_heal_dir/cycle.json"
+  fi
 }
 
 # Seconds of $1 milliseconds in their shortest spelling, in _heal_text.
@@ -384,11 +397,15 @@ _heal_short_time() {
 
 _heal_write_metric() {
   [[ -n ${HEAL_TEXTFILE_DIR-} ]] || return 0
-  local file=$HEAL_TEXTFILE_DIR/heal_$NAME.prom
-  _heal_write "$file.$BASHPID" "# HELP heal_last_cycle_timestamp_seconds When the healer last finished a cycle.
+  local file=$HEAL_TEXTFILE_DIR/heal_$NAME.prom draft=$HEAL_TEXTFILE_DIR/.heal_$NAME.$BASHPID ms
+  printf -v ms '%03d' "$_heal_ms"
+  # Not fsynced: after a power cut an old heartbeat is as true as a new one.
+  if ! _heal_write "$draft" "# HELP heal_last_cycle_timestamp_seconds When the healer last finished a cycle.
 # TYPE heal_last_cycle_timestamp_seconds gauge
-heal_last_cycle_timestamp_seconds{healer=\"$NAME\"} $_heal_now
-" && mv -f -- "$file.$BASHPID" "$file" 2>/dev/null || heal_log "the metric cannot be written: $file"
+heal_last_cycle_timestamp_seconds{healer=\"$NAME\"} $_heal_now.$ms
+" || ! mv -f -- "$draft" "$file" 2>/dev/null; then
+    heal_log "the metric cannot be written: $file"
+  fi
 }
 
 # Detect, decide and the verdict as one line of JSON; nothing is spent and nothing written.

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts of heal.sh share their variables
 # Names, places and limits as the environment has them, and the shell that the library works in.
 
 _heal_dir='' _heal_audit='' _heal_host='' _heal_problem=''

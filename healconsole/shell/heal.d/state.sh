@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts of heal.sh share their variables
 # State files as records in variables. Each reader returns 0 read, 1 missing, 2 corrupt (_heal_why).
 
 _heal_r_last=0 _heal_r_tokens=0 _heal_r_raw=''
@@ -58,11 +58,12 @@ _heal_json_string() {
     case $rest in
       \"*) break ;;
       \\[\"\\bfnrt]*) out+=${rest:0:2} rest=${rest:2} ;;
+      \\u000[089acd]*) return 1 ;;
       \\u00[01][0-9a-f]*) out+=${rest:0:6} rest=${rest:6} ;;
       *) return 1 ;;
     esac
   done
-  [[ $out != *[$'\x01'-$'\x1f']* && $out != *\\u000[089acd]* ]] || return 1
+  [[ $out != *[$'\x01'-$'\x1f']* ]] || return 1
   _heal_is_utf8 "$out" || return 1
   _heal_text=$out _heal_rest=${rest#\"}
 }

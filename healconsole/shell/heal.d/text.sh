@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts of heal.sh share their variables
 # Text and numbers as files and events spell them. Each function answers in _heal_text or _heal_num,
 # because a command substitution would cost a fork. All of it expects LC_ALL=C: characters are bytes.
 
@@ -57,7 +57,7 @@ _heal_byte() {
 _heal_json() {
   _heal_text=$1
   [[ $_heal_text == *[\"\\$'\x01'-$'\x1f']* ]] || return 0
-  local bs='\' q='"' c code
+  local bs=$'\\' q='"' c code
   _heal_text=${_heal_text//"$bs"/"$bs$bs"}
   _heal_text=${_heal_text//"$q"/"$bs$q"}
   [[ $_heal_text == *[$'\x01'-$'\x1f']* ]] || return 0
