@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
-from healconsole.cli.errors import DONE, UsageError
+from healconsole.cli.errors import UsageError
 from healconsole.cli.settings import configure, settings
 from healconsole.stores.config import Config
 
@@ -37,7 +37,7 @@ def require_terminal(instead: str) -> None:
     for stream, name in ((sys.stdin, "input"), (sys.stdout, "output")):
         if not stream.isatty():
             raise UsageError(
-                f"the console needs a terminal, and standard {name} is none; {instead}"
+                f"the console needs a terminal, and standard {name} is none: {instead}"
             )
     term = os.environ.get("TERM", "")
     if term in {"", "dumb"}:
@@ -46,6 +46,7 @@ def require_terminal(instead: str) -> None:
 
 def _open(config: Config, *, wall: bool = False, repair: Callable[[], str] | None = None) -> int:
     # Textual costs most of the start, and only this command has a use for it.
+    from healconsole.cli.session import show
     from healconsole.stores.feed import Feed
     from healconsole.tui.app import create_app
 
@@ -56,5 +57,4 @@ def _open(config: Config, *, wall: bool = False, repair: Callable[[], str] | Non
         wall=wall,
         repair=repair,
     )
-    app.run()
-    return app.return_code or DONE
+    return show(app)
