@@ -27,6 +27,12 @@ _SLOW_LOOKS: Final = 10
 _FIRST_S: Final = 0.1
 """A first reading that takes longer is shown in parts."""
 
+_WATCH_AFTER_S: Final = 0.15
+_REDIS_AFTER_S: Final = 0.4
+"""After the start: the first screen goes before the imports that these need."""
+_STEPS_AT_ONCE: Final = 8
+"""Steps of the tail in one look, so that a flood does not keep other news waiting."""
+
 _CLOCK_STEP_S: Final = 2.0
 _STEP_SHOWN_S: Final = 600.0
 
@@ -97,7 +103,9 @@ class Feed:
         """Begin to look; returns at once."""
         self._thread.start()
         if self._sources.redis is not None:
-            self._fleet = FleetPoll(self._sources.redis, self._clock, self._fleet_said)
+            self._fleet = FleetPoll(
+                self._sources.redis, self._clock, self._fleet_said, after=_REDIS_AFTER_S
+            )
             self._fleet.start()
 
     def stop(self) -> None:
@@ -181,12 +189,14 @@ class Feed:
                 recursive=True,
                 on_paths=lambda paths: self._mailbox.put(lambda: self._state_changed(paths)),
                 on_live=lambda why: self._mailbox.put(lambda: self._state_live(why)),
+                after=_WATCH_AFTER_S,
             ),
             Watch(
                 flat,
                 recursive=False,
                 on_paths=lambda paths: self._mailbox.put(lambda: self._flat_changed(paths)),
                 on_live=lambda why: self._mailbox.put(lambda: self._flat_live(why)),
+                after=_WATCH_AFTER_S,
             ),
         ]
         for watch in self._watches:
@@ -194,7 +204,8 @@ class Feed:
 
     def _take_mail(self, until: float) -> None:
         """Wait for mail until then, and take all that is there: one look serves them all."""
-        idle = 0.0 if self._picture.look_back() else max(0.0, until - time.monotonic())
+        busy = self._due or self._picture.look_back()
+        idle = 0.0 if busy else max(0.0, until - time.monotonic())
         try:
             mail = self._mailbox.get(timeout=idle) if idle else self._mailbox.get_nowait()
             while mail is not None:
@@ -223,12 +234,12 @@ class Feed:
                 self._due.beats = True
 
     def _state_live(self, why: str) -> None:
-        self._state_push = why
+        self._state_push = _polled(why)
         # What changed before the watch stood was not reported.
         self._due.everything = True
 
     def _flat_live(self, why: str) -> None:
-        self._audit_push = why
+        self._audit_push = _polled(why)
         self._due.tail = self._due.catalog = self._due.beats = True
 
     def _fleet_said(self, news: FleetNews) -> None:
@@ -266,8 +277,12 @@ class Feed:
             return
         picture = self._picture
         if due.tail or due.everything:
-            while picture.read_tail() and not self._stopping.is_set():
+            for _ in range(_STEPS_AT_ONCE):
+                if self._stopping.is_set() or not picture.read_tail():
+                    break
                 self._publish()
+            else:
+                self._due.tail = True
         if due.catalog or due.everything:
             picture.read_catalog()
         if due.beats or due.everything:
@@ -301,6 +316,10 @@ class Feed:
         elif self._stepped_at is not None and time.monotonic() - self._stepped_at > _STEP_SHOWN_S:
             self._stepped_at = None
             self._picture.anomalies = ()
+
+
+def _polled(why: str) -> str:
+    return why and f"{why}; looked at every {POLL_S:g} s instead"
 
 
 def read_once(

@@ -40,6 +40,7 @@ class Watch(threading.Thread):
         on_paths: called with the paths that changed, in this thread.
         on_live: called with "" when changes are pushed, else with why they are not, in this
             thread; at each set-up, so what happened before is to be looked for then.
+        after: seconds before the first set-up, for a screen that is about to be drawn.
     """
 
     def __init__(
@@ -49,12 +50,14 @@ class Watch(threading.Thread):
         recursive: bool,
         on_paths: Callable[[set[str]], None],
         on_live: Callable[[str], None],
+        after: float = 0.0,
     ) -> None:
         super().__init__(name=f"watch {directories[0]}", daemon=True)
         self._directories = tuple(Path(os.path.abspath(path)) for path in directories)  # noqa: PTH100 - links stay
         self._recursive = recursive
         self._on_paths = on_paths
         self._on_live = on_live
+        self._after = after
         self._stopping = threading.Event()
 
     def stop(self) -> None:
@@ -63,6 +66,7 @@ class Watch(threading.Thread):
 
     def run(self) -> None:
         """Watch until stopped."""
+        self._stopping.wait(self._after)
         while not self._stopping.is_set():
             identity = _identity(self._directories)
             there = [

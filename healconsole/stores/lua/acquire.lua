@@ -3,7 +3,7 @@
 local holder = redis.call('GET', KEYS[1])
 if holder == ARGV[1] then
   redis.call('PEXPIRE', KEYS[1], ARGV[2])
-  return tonumber(redis.call('GET', KEYS[2]))
+  return tonumber(redis.call('GET', KEYS[2]) or redis.call('INCR', KEYS[2]))
 end
 if holder then
   return false
