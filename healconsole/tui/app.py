@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
+from rich.console import RenderableType
 from textual import work
 from textual.app import App
 from textual.binding import BindingType
@@ -21,6 +22,7 @@ from healconsole.stores.config import Config
 from healconsole.stores.history import History
 from healconsole.tui import keys
 from healconsole.tui.dialogs.session import ActSession
+from healconsole.tui.frugal import Terminal, frugal
 from healconsole.tui.keys import Key
 from healconsole.tui.messages import SnapshotTaken
 from healconsole.tui.palette import VerbProvider
@@ -50,14 +52,10 @@ class ConsoleApp(App[int]):
     ENABLE_COMMAND_PALETTE = True
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {VerbProvider}
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(keys.binding(key, show=False) for key in (*keys.EVERYWHERE, keys.REPAIR)),
+        *(keys.binding(key, show=False) for key in (*keys.EVERYWHERE, keys.REPAIR, keys.REDRAW)),
     ]
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [
-        (0, "-narrow"),
-        (110, "-wide"),
-        (160, "-broad"),
-    ]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-low"), (32, "-high")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide"), (160, "-broad")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]  # noqa: RUF012
     snapshot: reactive[Snapshot] = reactive(EMPTY, init=False, repaint=False)
 
     def __init__(
@@ -71,6 +69,7 @@ class ConsoleApp(App[int]):
         repair: Callable[[], str] | None = None,
     ) -> None:
         self.last_filter = LastFilter()
+        self._terminal = Terminal()
         super().__init__(css_path=[str(path) for path in stylesheets()])
         self.view = view
         self.clock = clock
@@ -108,6 +107,7 @@ class ConsoleApp(App[int]):
         if self.view.theme not in self.available_themes:
             known = ", ".join(sorted(self.available_themes))
             self.say(f"there is no theme {self.view.theme!r}; there are: {known}", bad=True)
+        self.app_resume_signal.subscribe(self, self._resumed)
         self._feed.start()
         self.set_interval(1.0, self._tick, name="ages")
 
@@ -119,6 +119,19 @@ class ConsoleApp(App[int]):
         """Take the newest snapshot over."""
         self._last_word = self.clock()
         self.snapshot = message.snapshot
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        """Send an update through the frugal terminal; Textual has no public place for this."""
+        super()._display(screen, frugal(renderable, self._terminal))
+
+    def action_redraw(self) -> None:
+        """Paint everything again: something else may have written to the terminal."""
+        self._terminal.forget()
+        self.refresh(layout=True)
+
+    def on_resize(self) -> None:
+        """A terminal that was resized may show anything."""
+        self._terminal.forget()
 
     def look_at(self, name: str | None) -> None:
         """Have the markers of this healer read too."""
@@ -198,6 +211,10 @@ class ConsoleApp(App[int]):
     def _taken(self, snapshot: Snapshot) -> None:
         """Called on the feed's thread."""
         self.post_message(SnapshotTaken(snapshot))
+
+    def _resumed(self, _app: App[object]) -> None:
+        """Other programs had the terminal while we were suspended."""
+        self._terminal.forget()
 
     def _tick(self) -> None:
         screen = self.screen_stack[-1]

@@ -43,13 +43,14 @@ JUMP = Key("jump", "j", "jump to time", "jump to a time")
 COPY = Key("copy", "c", "copy", "copy the line to the clipboard of your terminal")
 TIMES = Key("times", "T", "times", "ages or absolute times")
 SETTLE = Key("settle", "s", "sort", "the worst first again")
+REDRAW = Key("redraw", "ctrl+l", "redraw", "paint the whole screen again")
 REPAIR = Key("repair", "F", "fix the cause", "demo only: repair what the bad deploy broke")
 
 EVERYWHERE = (UNDO, AUDIT, LOCKS, HELP, QUIT)
 ACTS = (TRIP, RESET, DRY_RUN, RUN)
 ALL = (
     *ACTS, UNDO, MARK, FILTER, EXPLAIN, OPEN, AUDIT, LOCKS, HELP, QUIT, BACK,
-    FOLLOW, JUMP, COPY, TIMES, SETTLE, REPAIR,
+    FOLLOW, JUMP, COPY, TIMES, SETTLE, REDRAW, REPAIR,
 )  # fmt: skip
 
 
