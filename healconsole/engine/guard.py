@@ -11,7 +11,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -37,8 +37,10 @@ from healconsole.stores.commit import Held, NotCommitted, hold
 from healconsole.stores.layout import prepare
 
 
-def _to_stderr(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+def to_stderr(text: str) -> None:
+    """A line for people; that nobody can take it is no error."""
+    with suppress(OSError, ValueError):  # a journal that is full or gone must not stop a healer
+        print(text, file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ class Guard:
         redis: str | None = None,
         dry_env: str | None = None,
         rehearse: bool = False,
-        log: Callable[[str], None] = _to_stderr,
+        log: Callable[[str], None] = to_stderr,
     ) -> None:
         host = host or socket.gethostname()
         self.healer = healer

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from healconsole.core.verdict import Verdict
 from healconsole.core.words import FAILURES
-from healconsole.engine.guard import Guard
+from healconsole.engine.guard import Guard, to_stderr
 from healconsole.engine.healer import Healer
 from healconsole.engine.loop import Loop, verdict_record
 from healconsole.engine.notify import Notify
@@ -65,7 +65,7 @@ def _cycles(
     once: bool,
 ) -> int:
     def log(text: str) -> None:
-        print(f"{healer.name}: {text}", file=sys.stderr, flush=True)
+        to_stderr(f"{healer.name}: {text}")
 
     loop = Loop(healer, guard, settings, clock, log, Notify(environ))
     # Handlers first: whoever finds the lock taken may send SIGUSR1, which kills by default.
