@@ -126,14 +126,27 @@ class Tail:
         descriptor = open_log(self.path)
         info = os.fstat(descriptor)
         self._descriptor = descriptor
-        self._identity = (info.st_dev, info.st_ino)
         if self._first_look:
+            self._identity = (info.st_dev, info.st_ino)
             self._start(descriptor, info.st_size, whole=False)
             return
         # Everything in a file that appeared while we looked is news.
         self._generation += 1
-        self._gap = ""
+        self._gap = self._gap_of_rotation()
+        self._identity = (info.st_dev, info.st_ino)
         self._start(descriptor, info.st_size, whole=info.st_size <= CATCH_UP)
+
+    def _gap_of_rotation(self) -> str:
+        """Say so when another file came and went since the last look (the console was stopped)."""
+        if self._identity == (0, 0):
+            return ""
+        try:
+            latest = os.lstat(f"{self.path}.1")
+        except OSError:
+            return ""
+        if (latest.st_dev, latest.st_ino) == self._identity:
+            return ""
+        return "the log was rotated more than once since the last look: see the rotated files"
 
     def _start(self, descriptor: int, size: int, *, whole: bool) -> None:
         """Take up position at the beginning, or at the first whole line near the end."""

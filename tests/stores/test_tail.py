@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from healconsole.core.auditline import AuditEvent, AuditLine, UnparsableLine
 from healconsole.core.auditparse import READ_MAX, format_event
@@ -174,6 +177,81 @@ def test_gone_for_a_while_between_rotation_and_creation(log: Path, tail: Tail) -
     assert not step.missing
     assert numbers(step) == [3]
     assert step.generation == 1
+
+
+def test_two_rotations_between_two_looks_are_said(log: Path, tail: Tail) -> None:
+    append(log, line(1))
+    tail.poll()
+    log.rename(f"{log}.2")
+    append(log, line(2))
+    log.rename(f"{log}.1")
+    append(log, line(3))
+    step = tail.poll()
+    assert numbers(step) == [3]
+    assert "more than once" in step.gap
+    log.rename(f"{log}.1")
+    append(log, line(4))
+    step = tail.poll()
+    assert (numbers(step), step.gap) == ([4], "")
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.one_of(
+            st.binary(max_size=120).map(lambda data: data.replace(b"\0", b"\n")),
+            st.sampled_from(["poll", "rotate", "rotate-late"]),
+        ),
+        max_size=40,
+    )
+)
+def test_whatever_is_written_and_rotated_is_seen_once_and_in_order(
+    tmp_path_factory: pytest.TempPathFactory, moves: list[bytes | str]
+) -> None:
+    """Against a model: each file's bytes, cut at its newlines, with its torn end."""
+    log = tmp_path_factory.mktemp("model") / "log"
+    tail = Tail(log)
+    tail.poll()
+    files = [b""]
+    seen: list[bytes] = []
+    generations: list[int] = []
+
+    def poll() -> None:
+        step = tail.poll()
+        seen.extend(raw_of(one) for one in step.lines)
+        generations.append(step.generation)
+        assert step.gap == ""
+        assert step.unfinished == len(files[-1]) - (files[-1].rfind(b"\n") + 1)
+
+    for move in moves:
+        if isinstance(move, bytes):
+            append(log, move)
+            files[-1] += move
+        elif move == "poll" and log.exists():
+            poll()
+        elif log.exists():
+            # One look between two rotations: what comes and goes unseen is another test's.
+            poll()
+            log.rename(f"{log}.1")
+            files.append(b"")
+            if move == "rotate":
+                log.touch()
+    log.touch()
+    poll()
+    tail.close()
+    assert seen == [part for data in files[:-1] for part in cut(data)] + [
+        part for part in cut(files[-1]) if part.endswith(b"\n")
+    ]
+    assert generations == sorted(generations)
+
+
+def cut(data: bytes) -> list[bytes]:
+    return [part for part in re.split(rb"(?<=\n)", data) if part]
+
+
+def raw_of(one: AuditLine) -> bytes:
+    assert one.length == len(one.raw)
+    return one.raw
 
 
 def test_copytruncate(log: Path, tail: Tail) -> None:
