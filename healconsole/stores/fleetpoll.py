@@ -49,7 +49,7 @@ class FleetPoll(threading.Thread):
         self._on_news = on_news
         self._after = after
         self._due = threading.Event()
-        self._stopping = False
+        self._stopping = threading.Event()
         self._asked: float | None = None
 
     @property
@@ -64,19 +64,19 @@ class FleetPoll(threading.Thread):
 
     def stop(self) -> None:
         """Ask the thread to end. It may hang in a question: it is not waited for."""
-        self._stopping = True
+        self._stopping.set()
         self._due.set()
 
     def run(self) -> None:
         """Ask until stopped."""
         link = RedisLink(self._url, timeout=TIMEOUT_S)
         self._due.wait(self._after)
-        while not self._stopping:
+        while not self._stopping.is_set():
             self._due.clear()
             began = self._asked = time.monotonic()
             news = self._ask(link)
             self._asked = None
-            if self._stopping:
+            if self._stopping.is_set():
                 break
             self._on_news(news)
             took = time.monotonic() - began
