@@ -34,6 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     if guarded is not None and args.verb != "guard":
         parser.error("only guard takes a command behind --")
+    if args.wall and args.verb:
+        parser.error(f"--wall is for the console, not for {args.verb}")
     args.guarded_command = guarded or []
     _make_showable()
     try:

@@ -4,6 +4,27 @@ from __future__ import annotations
 
 from typing import Final
 
+USAGE: Final = {
+    "": "healconsole [--wall] [common options]\n       healconsole [common options] COMMAND ...",
+    "status": "healconsole status [NAME ...] [--json]",
+    "tail": "healconsole tail [-n N] [-f] [--filter F] [--json]",
+    "explain": "healconsole explain NAME [--intent I] [--json]",
+    "locks": "healconsole locks [--json]",
+    "trip": "healconsole trip NAME [--scope S] [--for TIME] --reason R [--incident I]",
+    "reset": (
+        "healconsole reset NAME [--scope S] [--to half-open|closed] --reason R [--incident I]"
+    ),
+    "dry-run": "healconsole dry-run NAME on|off --reason R [--incident I]",
+    "release": "healconsole release NAME --reason R [--incident I]",
+    "run": "healconsole run NAME --reason R [--incident I]",
+    "heal-sh": "healconsole heal-sh",
+    "completion": "healconsole completion bash|zsh|fish",
+    "guard": "healconsole guard --healer NAME --intent I [options] -- CMD ...",
+    "heal": "healconsole heal FILE [options]",
+    "demo": "healconsole demo [fix] [--script | --bad]",
+}
+"""The first line of each page; common options are told once, below."""
+
 PROGRAM: Final = """\
 Operate auto-remediation healers: see which healer stopped and why, and trip, reset,
 rehearse or run it. Without a command it opens the console on this terminal; with one

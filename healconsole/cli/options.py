@@ -6,9 +6,12 @@ import argparse
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, NoReturn, TypeVar
 
+from healconsole.cli.completing import completes
+from healconsole.cli.errors import USAGE
 from healconsole.core.ages import parse_duration
+from healconsole.core.text import visible
 
 T = TypeVar("T")
 
@@ -29,7 +32,12 @@ COMMON: Final = (
         "--state-root", "DIR", "HEAL_STATE_ROOT", "state directories of the healers; /var/lib/heal"
     ),
     CommonOption("--audit", "FILE", "HEAL_AUDIT_FILE", "audit log; /var/log/heal/audit.jsonl"),
-    CommonOption("--redis", "URL", "HEAL_REDIS_URL", "Redis that holds the fleet locks; none"),
+    CommonOption(
+        "--redis",
+        "URL",
+        "HEAL_REDIS_URL",
+        "Redis with the fleet locks; a password goes into the variable",
+    ),
     CommonOption(
         "--textfile-dir",
         "DIR",
@@ -48,58 +56,21 @@ COMMON: Final = (
 )
 
 
-_COMPLETIONS: Final[dict[str, dict[str, object]]] = {
-    "FILE": {
-        "bash": "_shtab_compgen_files",
-        "zsh": "_files",
-        "fish": "(__fish_complete_path (commandline -ct))",
-    },
-    "DIR": {
-        "bash": "_shtab_compgen_dirs",
-        "zsh": "_files -/",
-        "fish": "(__fish_complete_directories)",
-    },
-    "NAME": {
-        "bash": "_healconsole_names",
-        "zsh": "_healconsole_names",
-        "fish": "(_healconsole_names)",
-        "preamble": {
-            "bash": """\
-_healconsole_names() {
-  local path name
-  for path in "${HEAL_STATE_ROOT:-/var/lib/heal}"/*/; do
-    name=${path%/}
-    name=${name##*/}
-    [[ $name == "$1"* && $name =~ ^[A-Za-z0-9][A-Za-z0-9._-]*$ ]] && printf '%s\\n' "$name"
-  done
-}
-""",
-            "zsh": """\
-_healconsole_names() {
-  local -a names
-  names=(${HEAL_STATE_ROOT:-/var/lib/heal}/[A-Za-z0-9]*(N/:t))
-  compadd -a names
-}
-""",
-            "fish": """\
-function _healconsole_names
-  set -l root /var/lib/heal
-  set -q HEAL_STATE_ROOT; and set root $HEAL_STATE_ROOT
-  command ls -- $root 2>/dev/null | string match -r '^[A-Za-z0-9][A-Za-z0-9._-]*$'
-end
-""",
-        },
-    },
-}
+class OneLineParser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line; the whole page is a ``--help`` away."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2, saying ``message``."""
+        self.exit(USAGE, f"{self.prog}: {visible(message)}; see {self.prog} --help\n")
 
 
-def common_options() -> argparse.ArgumentParser:
+def common_options() -> OneLineParser:
     """A parent parser with the common options.
 
     An option that is not given sets nothing, so that it may stand before the command or
     after it.
     """
-    parent = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    parent = OneLineParser(add_help=False, argument_default=argparse.SUPPRESS)
     group = parent.add_argument_group(
         "common options",
         "Each has an environment variable (in brackets) and a key of the same name\nin the "
@@ -116,16 +87,6 @@ def common_options() -> argparse.ArgumentParser:
         help="construct nothing that can write [HEALCONSOLE_READ_ONLY]",
     )
     return parent
-
-
-def completes(action: argparse.Action, kind: str) -> None:
-    """Let the shell complete ``action`` with a FILE, a DIR or the NAME of a healer.
-
-    The attribute is shtab's protocol. A name comes from the state root, where anybody may have
-    made a directory: only what looks like a name is offered, and nothing is expanded.
-    """
-    if kind in _COMPLETIONS:
-        action.complete = _COMPLETIONS[kind]  # type: ignore[attr-defined]
 
 
 def _checked(parse: Callable[[str], T]) -> Callable[[str], T]:

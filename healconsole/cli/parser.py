@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from healconsole.cli import manual
+from healconsole.cli.completing import completes
 from healconsole.cli.options import (
+    OneLineParser,
     common_options,
-    completes,
     duration,
     existing_file,
     seconds,
@@ -20,14 +20,6 @@ from healconsole.cli.options import (
 Command = Callable[[argparse.Namespace], int]
 
 SHELLS = ("bash", "zsh", "fish")
-
-
-class Subparsers(Protocol):
-    """What ``add_subparsers`` returns, as far as it is used here."""
-
-    def add_parser(self, name: str, **options: object) -> argparse.ArgumentParser:
-        """Add one command."""
-        ...
 
 
 def split_command_line(argv: Sequence[str]) -> tuple[list[str], list[str] | None]:
@@ -63,8 +55,9 @@ class _Version(argparse.Action):
 def build_parser() -> argparse.ArgumentParser:
     """The parser of the whole program."""
     common = common_options()
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog="healconsole",
+        usage=manual.USAGE[""],
         description=manual.PROGRAM,
         epilog=manual.PROGRAM_END,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -74,11 +67,14 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version)
     parser.add_argument("--wall", action="store_true", help="big, read-only, for four metres")
     parser.set_defaults(entry="healconsole.cli.screen:run", verb="")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="verb")
+    commands = parser.add_subparsers(
+        title="commands", metavar="COMMAND", dest="verb", prog="healconsole"
+    )
 
     def command(name: str, entry: str, says: str, end: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(
             name,
+            usage=manual.USAGE[name],
             help=says,
             description=says[:1].upper() + says[1:] + ".",
             epilog=end,
@@ -183,13 +179,13 @@ def _add_library(command: AddCommand) -> None:
 
     demo = command("demo", "library:demo", "run a private site that really breaks", manual.DEMO)
     demo.add_argument("what", metavar="fix", nargs="?", choices=("fix",), help="repair it")
-    demo.add_argument("--script", action="store_true", help="play the story without a terminal")
-    demo.add_argument("--bad", action="store_true", help="run it without guardrails, and compare")
+    how = demo.add_mutually_exclusive_group()
+    how.add_argument("--script", action="store_true", help="play the story without a terminal")
+    how.add_argument("--bad", action="store_true", help="run it without guardrails, and compare")
 
 
 def _add_guard(command: AddCommand) -> None:
     guard = command("guard", "library:guard", "put any command behind the guardrails", manual.GUARD)
-    guard.usage = "healconsole guard --healer NAME --intent I [options] -- CMD..."
     guard.add_argument("--healer", metavar="NAME", required=True, help="healer that acts")
     guard.add_argument("--intent", metavar="I", required=True, help="VERB key=value ...")
     guard.add_argument("--check", metavar="CMD", help="shell command that verifies the effect")
