@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
+from textual.events import DescendantFocus
 from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Button, Input, Label, Static
@@ -32,6 +32,15 @@ def field(label: str, widget: Widget) -> ComposeResult:
         yield widget
 
 
+class Field(Input):
+    """One line to type, in which enter leads on instead of acting."""
+
+    async def action_submit(self) -> None:
+        """Lead on to the next field."""
+        if isinstance(self.screen, AskingDialog):
+            self.screen.advance()
+
+
 class AskingDialog(ModalScreen[None]):
     """What every dialog of an act asks for, and how it answers."""
 
@@ -39,7 +48,6 @@ class AskingDialog(ModalScreen[None]):
     """What the button says."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "cancel", show=False),
-        Binding("enter", "next_field", show=False, priority=True),
     ]
     AUTO_FOCUS = "#reason"
 
@@ -56,8 +64,8 @@ class AskingDialog(ModalScreen[None]):
 
     def compose_reason(self) -> ComposeResult:
         """The fields that every act has."""
-        yield from field("reason", Input(id="reason", compact=True, max_length=2000))
-        incident = Input(self.console_app.session.incident, id="incident", compact=True)
+        yield from field("reason", Field(id="reason", compact=True, max_length=2000))
+        incident = Field(self.console_app.session.incident, id="incident", compact=True)
         yield from field("incident", incident)
 
     def compose_buttons(self) -> ComposeResult:
@@ -67,15 +75,18 @@ class AskingDialog(ModalScreen[None]):
             yield Static("esc cancel", id="cancel-hint")
             yield Button(self.VERB, id="act", variant="warning", disabled=True, compact=True)
 
-    def action_next_field(self) -> None:
-        """Enter in a field goes to the next one; it never acts.
-
-        It is bound before the field sees it, so that what is typed or pasted right behind it
-        goes where it was meant to.
-        """
-        if not isinstance(self.focused, Input):
-            raise SkipAction
+    def advance(self) -> None:
+        """Enter in a field: check what was typed, and go to the next field. It never acts."""
+        self.check()
         self.focus_next()
+
+    def check(self) -> None:
+        """See whether everything is there, and let the button work or not."""
+
+    def on_descendant_focus(self, event: DescendantFocus) -> None:
+        """Say what enter does once it would do something."""
+        if isinstance(event.widget, Button):
+            self.tell(f"enter: {self.VERB.lower()}   esc: leave everything as it is")
 
     def typed(self, field_id: str) -> str:
         """What is in one of the fields, without blanks around it."""

@@ -15,7 +15,7 @@ from textual.widgets import Button, Input, Label, Static
 from healconsole.core.plan import ActPlan, ActRefused
 from healconsole.core.snapshot import HealerState
 from healconsole.core.text import visible
-from healconsole.tui.dialogs.asking import AskingDialog
+from healconsole.tui.dialogs.asking import AskingDialog, Field
 from healconsole.tui.dialogs.choice import Choice
 from healconsole.tui.dialogs.factlines import plan_lines, several_lines
 from healconsole.tui.dialogs.session import Done
@@ -51,7 +51,7 @@ class ActDialog(AskingDialog):
             yield from self.compose_reason()
             with Horizontal(id="name-row", classes="field"):
                 yield Label("name", classes="label")
-                yield Input(id="name", compact=True, placeholder=f"type {self.name_to_type}")
+                yield Field(id="name", compact=True, placeholder=f"type {self.name_to_type}")
             yield from self.compose_buttons()
 
     def compose_choices(self) -> ComposeResult:
@@ -90,6 +90,10 @@ class ActDialog(AskingDialog):
     @on(Choice.Taken)
     @on(Input.Changed)
     def _changed(self) -> None:
+        self.replan()
+
+    def check(self) -> None:
+        """Plan with what was typed."""
         self.replan()
 
     def replan(self) -> None:

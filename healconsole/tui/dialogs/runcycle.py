@@ -89,6 +89,10 @@ class RunDialog(AskingDialog):
     def _missing(self) -> str:
         return "" if self.reason else "a reason is needed to run it; the guardrails decide anyway"
 
+    def check(self) -> None:
+        """See whether it can be run."""
+        self._ready()
+
     @on(Input.Changed)
     def _ready(self) -> None:
         button = self.query_one("#act", Button)

@@ -38,6 +38,10 @@ class UndoDialog(AskingDialog):
         """Say what is missing."""
         self._changed()
 
+    def check(self) -> None:
+        """See whether there is a reason."""
+        self._changed()
+
     @on(Input.Changed)
     def _changed(self) -> None:
         self.query_one("#act", Button).disabled = self.busy or not self.reason

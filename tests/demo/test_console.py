@@ -1,0 +1,79 @@
+"""The demo at a real terminal: an operator sees OPEN, finds the cause, resets, sees closed."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from pathlib import Path
+
+import orjson
+import pytest
+
+from tests.terminal import Terminal
+
+HEALER = "worker-queue-healer"
+
+
+def row(text: str) -> str:
+    """The table's row of the healer, empty if it is not on the screen."""
+    return next((line for line in text.splitlines() if re.match(rf".{{0,4}}{HEALER} ", line)), "")
+
+
+def shows_open(text: str) -> bool:
+    return "OPEN" in row(text)
+
+
+def shows_closed(text: str) -> bool:
+    return "closed" in row(text)
+
+
+def select_worst(terminal: Terminal) -> None:
+    """Put the cursor on the first row, the worst."""
+    terminal.send("s")
+    terminal.send("\x1b[H")
+    terminal.wait_for(lambda text: row(text).lstrip().startswith("▌"))
+
+
+@pytest.mark.timeout(240)
+def test_an_operator_finds_the_cause_and_resets(tmp_path: Path) -> None:
+    environment = {
+        "PATH": os.environ["PATH"], "HOME": str(tmp_path), "LANG": "C.UTF-8",
+        "TERM": "xterm-256color", "TMPDIR": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path),
+    }  # fmt: skip
+    argv = (sys.executable, "-m", "healconsole", "demo")
+    with Terminal(argv, environment, columns=120, rows=40) as terminal:
+        terminal.wait_for(shows_closed, 60)
+        terminal.wait_for(shows_open, 120)
+        (site,) = tmp_path.glob("healconsole-demo-*/log")
+        select_worst(terminal)
+        terminal.wait_for("would NOT act")
+        terminal.send("r")
+        screen = terminal.wait_for("what opened it")
+        assert "verify-failed" in screen
+        assert "release=5121" in (site / "audit.jsonl").read_text()
+        terminal.send("\x1b")
+        terminal.wait_for(lambda text: "what opened it" not in text)
+        terminal.send("F")
+        terminal.wait_for("rolled back")
+        terminal.send("r")
+        terminal.wait_for("what opened it")
+        for keys in ("rolled back deploy 5121", "INC-4711", HEALER):
+            terminal.send(keys)
+            terminal.wait_for(keys)
+            terminal.send("\r")
+        terminal.wait_for("enter: reset")
+        terminal.send("\r")
+        terminal.wait_for(shows_closed, 60)
+        events = [orjson.loads(line) for line in (site / "audit.jsonl").read_bytes().splitlines()]
+        (reset,) = (event for event in events if event["outcome"] == "operator-reset")
+        assert reset["reason"] == "rolled back deploy 5121"
+        assert reset["incident"] == "INC-4711"
+        assert reset["operator"]["via"] == "tui"
+        terminal.send("q")
+        assert terminal.wait_end(20) == 0
+    deadline = time.monotonic() + 15
+    while list(tmp_path.glob("healconsole-demo-*")):
+        assert time.monotonic() < deadline, "the site left something behind"
+        time.sleep(0.05)
