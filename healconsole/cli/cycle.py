@@ -80,14 +80,14 @@ def _tell_plan(plan: CyclePlan) -> None:
 
 def _tell(event: PhaseEvent) -> None:
     if event.phase == "output":
-        show(f"          │ {visible(event.text)}")
+        show(f"          │ {visible(event.text)}", at_once=True)
     else:
         _line(event.phase, event.text, ok=event.ok)
 
 
 def _line(phase: str, text: str, *, ok: bool | None) -> None:
     glyph, kind = {True: ("✔", "good"), False: ("✖", "bad"), None: ("·", "dim")}[ok]
-    show(f"  {phase.upper():<7} {paint(glyph, kind)} {visible(text)}")
+    show(f"  {phase.upper():<7} {paint(glyph, kind)} {visible(text)}", at_once=True)
 
 
 def _tell_result(result: CycleResult) -> None:

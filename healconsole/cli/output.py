@@ -57,9 +57,14 @@ def shortened(text: str, limit: int | None) -> str:
     return text if limit is None or len(text) <= limit else text[: max(limit - 1, 0)] + "…"
 
 
-def show(line: str = "") -> None:
-    """Write one line whose data has been through ``visible`` already."""
+def show(line: str = "", *, at_once: bool = False) -> None:
+    """Write one line whose data has been through ``visible`` already.
+
+    ``at_once`` is for what somebody watches as it happens, through a pipe too.
+    """
     sys.stdout.write(f"{line}\n")
+    if at_once:
+        sys.stdout.flush()
 
 
 def complain(message: str) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import Start
 from tests.cli.program import Site
 
 
@@ -104,13 +106,13 @@ def test_guard_gives_the_exit_code_of_a_failed_command(site: Site) -> None:
     assert site.events()[-1]["outcome"] == "action-failed"
 
 
-def _declare(site: Site) -> Path:
+def _declare(site: Site, act: str = "true") -> Path:
     file = site.root / "declared.toml"
     file.write_text(
         f"""name = "declared"
 detect = ["sh", "-c", "echo depth=5"]
 decide = ["sh", "-c", "echo drain queue=a"]
-act = ["touch", "{site.root}/acted"]
+act = ["sh", "-c", "{act} && touch {site.root}/acted"]
 verify = ["test", "-e", "{site.root}/acted"]
 
 [policy]
@@ -137,8 +139,8 @@ def test_heal_plan_spends_nothing(site: Site) -> None:
     assert not (site.root / "acted").exists()
 
 
-def _catalogue(site: Site) -> None:
-    declared = _declare(site)
+def _catalogue(site: Site, act: str = "true") -> None:
+    declared = _declare(site, act)
     (site.state / "declared").mkdir()
     folder = site.root / "healers.d"
     folder.mkdir(mode=0o755)
@@ -175,3 +177,19 @@ def test_run_without_a_command_says_where_it_belongs(site: Site) -> None:
     done = site.run("run", "worker-queue-healer", "--reason", "x")
     assert done.returncode == 1
     assert "worker-queue-healer.toml" in done.stderr
+
+
+def test_ctrl_c_asks_a_run_to_stop_and_its_outcome_is_recorded(site: Site, start: Start) -> None:
+    _catalogue(site, f"until test -e {site.root}/go; do sleep 0.02; done")
+    process = start("run", "declared", "--reason", "probe")
+    assert process.stdout is not None
+    while "ACT" not in (line := process.stdout.readline()):
+        assert line, process.communicate()
+    process.send_signal(signal.SIGINT)
+    assert process.stderr is not None
+    assert "asked to stop" in process.stderr.readline()
+    (site.root / "go").touch()
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert site.events()[-1]["healer"] == "declared"
+    assert site.events()[-1]["outcome"] not in {"started", "operator-run"}
