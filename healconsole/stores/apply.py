@@ -26,7 +26,7 @@ from healconsole.stores.changes import (
     take_back,
 )
 from healconsole.stores.files import Missing, Unreadable, open_below_dir, open_dir
-from healconsole.stores.writing import GUARD, LockTimeout, locked
+from healconsole.stores.locks import GUARD, LockTimeout, locked
 
 LOCK_TIMEOUT = 5.0
 """Seconds that an operator waits for a healer that is just committing."""

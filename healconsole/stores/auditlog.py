@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Final, Required, TypedDict, Unpack
 
 from healconsole.core.auditparse import format_event
-from healconsole.stores.writing import release, require_regular, same_file, wait_for_flock
+from healconsole.stores.locks import release, require_regular, same_file, wait_for_flock
 
 LOCK_TIMEOUT: Final = 5.0
 """Seconds that an event waits for the other writers."""

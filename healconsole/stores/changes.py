@@ -72,7 +72,7 @@ def read_for_act(dir_fd: int, path: str) -> FileRecord | Corrupt | None:
         except Missing:
             return None
         except Unreadable as error:
-            return Corrupt("claims", error.why)
+            return Corrupt("claims", error.word)
     found = read_state_file(dir_fd, path)
     if isinstance(found, CycleRecord):
         raise ValueError(f"{path!r} is not an operator's to change")  # noqa: TRY004 - a wrong path
@@ -161,7 +161,7 @@ def _folder(dir_fd: int, path: str) -> Corrupt | None:
     except Missing:
         return None
     except Unreadable as error:
-        return Corrupt(path, error.why)
+        return Corrupt(path, error.word)
     return None
 
 

@@ -38,16 +38,14 @@ from healconsole.core.verdict import FleetState, GuardState, Intent
 from healconsole.core.words import Outcome
 from healconsole.stores.claims import empty_slot, free_slot, open_slot
 from healconsole.stores.files import Missing, Unreadable
+from healconsole.stores.locks import GUARD, LOCK_TIMEOUT, locked
 from healconsole.stores.processes import own_identity
 from healconsole.stores.statedir import StateDir
 from healconsole.stores.statefiles import read_claims_of, read_marker, read_state_file
 from healconsole.stores.writing import (
-    GUARD,
-    LOCK_TIMEOUT,
     Draft,
     create_new,
     ensure_dir,
-    locked,
     remove_below,
     replace_below,
     write_all,
@@ -353,9 +351,9 @@ class Held:
     def _mark_success(self, claim: ClaimRecord, scope: str, policy: Policy, now: float) -> None:
         # A clock that stepped back during the act must not let the next one come early.
         at = max(claim.at, math.floor(now))
-        last = marker_key(claim.intent, bucket_number(at, policy.bucket))
-        # The later one first: only the marker of the claim's own key proves the success.
-        for key in dict.fromkeys((last, claim.key)):
+        end = marker_key(claim.intent, bucket_number(now, policy.bucket))
+        # The other one first: only the marker of the claim's own key proves the success.
+        for key in dict.fromkeys((end, claim.key)):
             marker = MarkerRecord(key, at, claim.intent, scope, claim.pid, Outcome.SUCCESS)
             replace_below(self._fd, f"keys/{key}", format_marker(marker))
 

@@ -42,13 +42,15 @@ class Missing(Exception):  # noqa: N818 - an answer that every caller expects, n
 class Unreadable(Exception):  # noqa: N818 - the word that the screen uses for it
     """There is something under that name that cannot be read as a state file.
 
-    ``why`` reads on from the name: "a FIFO, not a regular file". ``sample`` holds its
+    ``why`` is for people: "a FIFO, not a regular file". ``word`` is what the contract says
+    of a corrupt file, the same from every library: "not a regular file". ``sample`` holds the
     first bytes where some were read.
     """
 
-    def __init__(self, why: str, sample: bytes = b"") -> None:
+    def __init__(self, why: str, word: str = "not readable", sample: bytes = b"") -> None:
         super().__init__(why)
         self.why = why
+        self.word = word
         self.sample = sample[:SAMPLE]
 
 
@@ -134,14 +136,15 @@ def read_name(dir_fd: int, name: str, limit: int = STATE_LIMIT) -> tuple[bytes, 
     try:
         info = os.fstat(fd)
         if not stat.S_ISREG(info.st_mode):
-            raise Unreadable(f"{kind(info.st_mode)}, not a regular file")
+            raise Unreadable(f"{kind(info.st_mode)}, not a regular file", "not a regular file")
         data = os.read(fd, limit + 1)
     except OSError as error:
         raise Unreadable(_reason(error)) from error
     finally:
         os.close(fd)
     if len(data) > limit:
-        raise Unreadable(f"larger than {limit:,} bytes ({info.st_size:,})", data)
+        why = f"larger than {limit} bytes"
+        raise Unreadable(f"{why} ({info.st_size:,})", why, data)
     return data, info
 
 
@@ -199,7 +202,7 @@ def _refuse(error: OSError, name: str, dir_fd: int, wanted: str) -> Never:
         except OSError:
             raise Unreadable(_reason(error)) from error
         found = "a regular file" if stat.S_ISREG(mode) else kind(mode)
-        raise Unreadable(f"{found}, not a {wanted}") from error
+        raise Unreadable(f"{found}, not a {wanted}", f"not a {wanted}") from error
     raise Unreadable(_reason(error)) from error
 
 

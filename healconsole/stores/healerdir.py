@@ -158,7 +158,7 @@ def _scoped(
     except Missing:
         return
     except Unreadable as error:
-        yield "", Corrupt(folder, error.why), folder
+        yield "", Corrupt(folder, error.word), folder
         return
     if total > SCOPES_LIMIT:
         problems.append(f"{folder}/ holds {total:,} files, of which {SCOPES_LIMIT:,} are shown")

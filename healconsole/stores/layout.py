@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from typing import Final
 
-from healconsole.stores.writing import GUARD, SCRATCH, ensure_dir, open_lock, sweep_scratch
+from healconsole.stores.locks import GUARD, open_lock
+from healconsole.stores.writing import SCRATCH, ensure_dir, sweep_scratch
 
 LAYOUT: Final = ("keys", "rate", "cb", "claims", "dry/keys", "dry/rate", SCRATCH)
 """Directories of a healer on our libraries."""

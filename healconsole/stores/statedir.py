@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
@@ -165,16 +166,15 @@ class StateDir:
         self._stamp = (0, 0)
 
     def _dir(self, name: str) -> int | Corrupt | None:
-        try:
-            return self._dirs[name]
-        except KeyError:
-            pass
+        fd = self._dirs.get(name)
+        if fd is not None:
+            return fd
         try:
             fd = self._dirs[name] = open_below_dir(self.fd, name)
         except Missing:
             return None
         except Unreadable as error:
-            return Corrupt(name, error.why)
+            return Corrupt(name, error.word)
         return fd
 
     def _override(self, name: str) -> OverrideRecord | Corrupt | None:
@@ -191,11 +191,13 @@ class StateDir:
         fd = self._dir(folder)
         if isinstance(fd, int):
             return read_record(fd, name, f"{folder}/{name}", parse)
-        return fd
+        return fd if fd is None else replace(fd, path=f"{folder}/{name}")
 
     def _marker(self, folder: str, key: str) -> MarkerRecord | Corrupt | None:
         fd = self._dir(folder)
-        return read_marker(fd, key) if isinstance(fd, int) else fd
+        if isinstance(fd, int):
+            return read_marker(fd, key, folder)
+        return fd if fd is None else replace(fd, path=f"{folder}/{key}")
 
     def _claims(self) -> tuple[ClaimRecord | Corrupt, ...]:
         fd = self._dir("claims")

@@ -55,7 +55,7 @@ def read_record(
     except Missing:
         return None
     except Unreadable as error:
-        return Corrupt(path, error.why, error.sample)
+        return Corrupt(path, error.word, error.sample)
     return parse(raw, path)
 
 
@@ -90,18 +90,18 @@ def read_state_file(dir_fd: int, relpath: str) -> Record | Corrupt | None:
     except Missing:
         return None
     except Unreadable as error:
-        return Corrupt(relpath, error.why)
+        return Corrupt(relpath, error.word)
 
 
-def read_marker(dir_fd: int, key: str) -> MarkerRecord | Corrupt | None:
-    """The marker ``key`` in the directory ``dir_fd``."""
+def read_marker(dir_fd: int, key: str, folder: str = "keys") -> MarkerRecord | Corrupt | None:
+    """The marker ``key`` in the directory ``dir_fd``; ``folder`` names that for people."""
     try:
         raw, info = read_name(dir_fd, key)
     except Missing:
         return None
     except Unreadable as error:
-        return Corrupt(f"keys/{key}", error.why, error.sample)
-    return parse_marker(raw, key, int(info.st_mtime))
+        return Corrupt(f"{folder}/{key}", error.word, error.sample)
+    return parse_marker(raw, key, int(info.st_mtime), folder)
 
 
 def read_claim(dir_fd: int, name: str) -> ClaimRecord | Corrupt | None:
@@ -114,7 +114,7 @@ def read_claim(dir_fd: int, name: str) -> ClaimRecord | Corrupt | None:
     except Missing:
         return None
     except Unreadable as error:
-        return Corrupt(f"claims/{name}", error.why, error.sample)
+        return Corrupt(f"claims/{name}", error.word, error.sample)
     claim = parse_claim(raw, int(name)) if raw else None
     if isinstance(claim, ClaimRecord) and is_alive(claim.pid, claim.start, claim.boot):
         return replace(claim, alive=True)
@@ -140,8 +140,8 @@ def read_claims(fd: int) -> tuple[ClaimRecord | Corrupt, ...]:
     """Everything in flight, of the open directory ``claims``, in the order of the slots."""
     try:
         slots = slots_in(os.listdir(fd))
-    except OSError as error:
-        return (Corrupt("claims", f"cannot be read ({(error.strerror or 'error').lower()})"),)
+    except OSError:
+        return (Corrupt("claims", "not readable"),)
     found = (read_claim(fd, slot) for slot in slots)
     return tuple(claim for claim in found if claim is not None)
 
@@ -153,7 +153,7 @@ def read_claims_of(dir_fd: int) -> tuple[ClaimRecord | Corrupt, ...]:
     except Missing:
         return ()
     except Unreadable as error:
-        return (Corrupt("claims", error.why),)
+        return (Corrupt("claims", error.word),)
     try:
         return read_claims(fd)
     finally:

@@ -1,4 +1,4 @@
-"""Durable writes below a directory's descriptor, and the locks that order them.
+"""Durable writes below a directory's descriptor.
 
 Apart from the reading half, so that a read-only console has no code that can write.
 """
@@ -6,34 +6,21 @@ Apart from the reading half, so that a read-only console has no code that can wr
 from __future__ import annotations
 
 import errno
-import fcntl
 import itertools
 import os
 import stat
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
-from healconsole.stores.files import Missing, Unreadable, kind, open_below_dir, parent_below
+from healconsole.stores.files import Missing, Unreadable, open_below_dir, parent_below
 
 SCRATCH: Final = ".scratch"
-GUARD: Final = ".guard"
-LOCK_TIMEOUT: Final = 10.0
-"""Seconds that a writer waits for a lock. What it guards takes milliseconds; who holds it
-for longer hangs."""
 
 _NEW_FILE: Final = 0o644
-_NEW_LOCK: Final = 0o660
-"""Who can open a lock file can hold it, and so stop a healer: not everybody may."""
 _CREATE: Final = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-_LOCK: Final = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
 _serial = itertools.count()
-
-
-class LockTimeout(OSError):  # noqa: N818 - a timeout by name, an OSError by kind
-    """Somebody held the lock for longer than the caller would wait."""
 
 
 class Draft:
@@ -143,7 +130,7 @@ def ensure_dir(dir_fd: int, relpath: str) -> int:
             os.mkdir(name, 0o755, dir_fd=parent)
             made = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
             try:
-                _give_to_owner_of(parent, made)
+                give_to_owner_of(parent, made)
             finally:
                 os.close(made)
             os.fsync(parent)
@@ -163,7 +150,7 @@ def create_new(dir_fd: int, name: str) -> int:
     """
     fd = os.open(name, _CREATE, _NEW_FILE, dir_fd=dir_fd)
     try:
-        _give_to_owner_of(dir_fd, fd)
+        give_to_owner_of(dir_fd, fd)
     except OSError:
         os.close(fd)
         raise
@@ -183,106 +170,6 @@ def parent_to_write(dir_fd: int, relpath: str) -> Iterator[tuple[int, str]]:
         yield fd, name
     finally:
         os.close(fd)
-
-
-@contextmanager
-def locked(dir_fd: int, name: str = GUARD, timeout: float = LOCK_TIMEOUT) -> Iterator[int]:
-    """Hold the exclusive flock on ``name`` in ``dir_fd``; yields the lock's descriptor.
-
-    No child inherits it.
-
-    Raises:
-        LockTimeout: somebody held it for longer than ``timeout`` seconds.
-        OSError: the lock file cannot be made, or is not a regular file.
-    """
-    deadline = time.monotonic() + timeout
-    while True:
-        fd = open_lock(dir_fd, name)
-        try:
-            wait_for_flock(fd, deadline, name)
-            # Whoever cleared the directory while this one waited left it a lock on nothing.
-            if same_file(fd, name, dir_fd):
-                yield fd
-                return
-        finally:
-            release(fd)
-
-
-def open_lock(dir_fd: int, name: str, mode: int = _NEW_LOCK) -> int:
-    """Open a lock file, which is made if it is missing; never waits on a FIFO.
-
-    Raises:
-        OSError: it cannot be opened, or is not a regular file.
-    """
-    try:
-        fd = os.open(name, _LOCK | os.O_EXCL, mode, dir_fd=dir_fd)
-        new = True
-    except FileExistsError:
-        fd = os.open(name, _LOCK, mode, dir_fd=dir_fd)
-        new = False
-    try:
-        require_regular(fd, name)
-        if new:
-            _give_to_owner_of(dir_fd, fd)
-    except OSError:
-        os.close(fd)
-        raise
-    return fd
-
-
-def require_regular(fd: int, name: str) -> None:
-    """Refuse an open file that is not regular.
-
-    Raises:
-        OSError: EINVAL, with what it is.
-    """
-    mode = os.fstat(fd).st_mode
-    if not stat.S_ISREG(mode):
-        raise OSError(errno.EINVAL, f"{kind(mode)}, not a regular file", name)
-
-
-def wait_for_flock(fd: int, deadline: float, name: str) -> None:
-    """Take the exclusive flock on ``fd`` before ``deadline`` (``time.monotonic``).
-
-    flock(2) takes no timeout, and a signal to end it would need the main thread; so it is
-    tried again, at first at once and never more than 5 ms later.
-
-    Raises:
-        LockTimeout: the deadline passed.
-    """
-    pause = 0.000_1
-    while True:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                raise LockTimeout(
-                    errno.ETIMEDOUT, "is held by another process that does not let go", name
-                ) from None
-            time.sleep(pause)
-            pause = min(pause * 1.5, 0.005)
-        else:
-            return
-
-
-def release(fd: int) -> None:
-    """Let go of a flock and close its file.
-
-    Closing alone would leave the lock with a child that was forked and did not exec.
-    """
-    try:
-        fcntl.flock(fd, fcntl.LOCK_UN)
-    finally:
-        os.close(fd)
-
-
-def same_file(fd: int, path: str, dir_fd: int | None = None) -> bool:
-    """Whether ``path`` still leads to the open file ``fd``."""
-    try:
-        named = os.stat(path, dir_fd=dir_fd, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    return os.path.samestat(os.fstat(fd), named)
 
 
 def write_all(fd: int, data: bytes) -> None:
@@ -313,6 +200,18 @@ def sweep_scratch(dir_fd: int, older_than: float) -> None:
         os.close(scratch)
 
 
+def give_to_owner_of(dir_fd: int, fd: int) -> None:
+    """Let what root makes in another user's state directory belong to that user.
+
+    Raises:
+        OSError: the owner cannot be set.
+    """
+    if os.geteuid() == 0:
+        owner = os.fstat(dir_fd)
+        if owner.st_uid != 0 or owner.st_gid != 0:
+            os.fchown(fd, owner.st_uid, owner.st_gid)
+
+
 def _create_draft(dir_fd: int, name: str) -> int:
     try:
         return os.open(name, _CREATE, _NEW_FILE, dir_fd=dir_fd)
@@ -328,7 +227,7 @@ def _dress(fd: int, root: int, relpath: str) -> None:
         try:
             old = os.stat(name, dir_fd=at, follow_symlinks=False)
         except FileNotFoundError:
-            _give_to_owner_of(at, fd)
+            give_to_owner_of(at, fd)
             return
     if not stat.S_ISREG(old.st_mode):
         return
@@ -342,11 +241,3 @@ def _dress(fd: int, root: int, relpath: str) -> None:
             if not old.st_mode & stat.S_IROTH:
                 raise
     os.fchmod(fd, stat.S_IMODE(old.st_mode))
-
-
-def _give_to_owner_of(dir_fd: int, fd: int) -> None:
-    """What root makes in another user's state directory belongs to that user."""
-    if os.geteuid() == 0:
-        owner = os.fstat(dir_fd)
-        if owner.st_uid != 0 or owner.st_gid != 0:
-            os.fchown(fd, owner.st_uid, owner.st_gid)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import signal
 import sys
+import time
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 NOBODY = 65_534
@@ -32,6 +36,47 @@ def wait(pid: int) -> None:
     """Wait for a child, which must have ended well."""
     _, status = os.waitpid(pid, 0)
     assert os.waitstatus_to_exitcode(status) == 0
+
+
+def until_open(pid: int, path: Path) -> None:
+    """Wait until the child has opened the file that now has the name ``path``."""
+    wanted = path.stat()
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for fd in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):  # closed since it was listed
+                if os.path.samestat(fd.stat(), wanted):
+                    return
+        time.sleep(0.001)
+    raise AssertionError(f"the child never opened {path}")
+
+
+@contextmanager
+def lock_holder(path: Path) -> Iterator[int]:
+    """A child that holds the flock on ``path`` until it is killed, at the latest at the end."""
+    ready, told = os.pipe()
+
+    def hold() -> None:
+        fd = os.open(path, os.O_CREAT | os.O_RDWR, 0o644)
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        os.write(told, b"x")
+        signal.pause()
+
+    child = fork(hold)
+    try:
+        os.read(ready, 1)
+        yield child
+    finally:
+        end(child)
+        os.close(ready)
+        os.close(told)
+
+
+def end(pid: int) -> None:
+    """Kill a child and wait for it; one that was ended already is no error."""
+    with suppress(ProcessLookupError, ChildProcessError):
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
 
 
 def as_nobody(reach: Path, work: Callable[[], None]) -> None:

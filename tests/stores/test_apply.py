@@ -28,8 +28,8 @@ from healconsole.stores.auditlog import AuditUnwritable, AuditWriter
 from healconsole.stores.changes import Change, Done, make
 from healconsole.stores.files import open_dir
 from healconsole.stores.layout import prepare
+from healconsole.stores.locks import locked
 from healconsole.stores.statedir import read_healer
-from healconsole.stores.writing import locked
 from tests.stores.children import fork, wait
 
 NOW = 1_764_000_000

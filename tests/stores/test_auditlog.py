@@ -17,7 +17,7 @@ from healconsole.core.auditline import AuditEvent
 from healconsole.core.auditparse import format_event, parse_line
 from healconsole.stores import auditlog
 from healconsole.stores.auditlog import AuditUnwritable, AuditWriter, timestamp
-from tests.stores.children import as_nobody, fork, wait
+from tests.stores.children import as_nobody, end, fork, lock_holder, until_open, wait
 
 NOW = 1_764_000_000.5
 
@@ -89,31 +89,20 @@ def test_a_rotation_between_two_events_is_followed(tmp_path: Path) -> None:
     assert [event.outcome for event in _events(path)] == ["success"]
 
 
-def test_a_rotation_while_waiting_for_the_lock_is_followed(tmp_path: Path) -> None:
+def test_a_rotation_while_waiting_for_the_lock_is_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auditlog, "LOCK_TIMEOUT", 60.0)
     path = tmp_path / "audit.jsonl"
-    path.touch()
     rotated = tmp_path / "audit.jsonl.1"
-    holder = os.open(path, os.O_RDWR)
-    fcntl.flock(holder, fcntl.LOCK_EX)
-    child = fork(lambda: _writer(path).append(healer="h", outcome="started"))
-    _until_open(child, path)
-    path.rename(rotated)
-    os.close(holder)
-    wait(child)
+    with lock_holder(path) as holder:
+        child = fork(lambda: _writer(path).append(healer="h", outcome="started"))
+        until_open(child, path)
+        path.rename(rotated)
+        end(holder)
+        wait(child)
     assert rotated.read_bytes() == b""
     assert len(_events(path)) == 1
-
-
-def _until_open(pid: int, path: Path) -> None:
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        for fd in Path(f"/proc/{pid}/fd").iterdir():
-            try:
-                if fd.readlink() == path:
-                    return
-            except OSError:
-                continue
-    raise AssertionError("the child never opened the log")
 
 
 @pytest.mark.parametrize("kind", ["fifo", "directory", "link", "dangling", "parent"])

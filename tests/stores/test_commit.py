@@ -145,7 +145,10 @@ def test_a_clock_that_stepped_back_during_the_act_does_not_shorten_the_bucket(ho
     with hold(home) as held:
         claim = _begin(held)
         _finish(held, claim, now=NOW - 3600)
+        state = held.guard_state(INTENT, POLICY, NOW - 3600)
     assert _marker(home).at == NOW
+    assert isinstance(state.marker, MarkerRecord)
+    assert (state.marker.at, state.marker.outcome) == (NOW, "success")
 
 
 def test_failure_counts_and_takes_the_marker_away(home: Path) -> None:

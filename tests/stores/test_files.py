@@ -83,7 +83,7 @@ def _large(path: Path) -> None:
         (_link, "a symbolic link"),
         (_dangling, "a symbolic link"),
         (_device, "a device"),
-        (_large, "larger than 4,096 bytes (10,485,760)"),
+        (_large, "larger than 4096 bytes (10,485,760)"),
     ],
 )
 def test_what_is_no_small_regular_file_is_refused_at_once(

@@ -214,7 +214,7 @@ def test_a_directory_that_may_not_be_read(state_root: Path) -> None:
         assert closed.problem.startswith("cannot be read (permission denied); give this user")
         held = read_healer(state_root, "open").hold
         assert isinstance(held, Corrupt)
-        assert held.why == "cannot be read (permission denied)"
+        assert held.why == "not readable"
 
     as_nobody(state_root, look)
 

@@ -139,8 +139,21 @@ def test_a_folder_that_is_none_denies(home: Path, state: StateDir, folder: str, 
     else:
         os.mkfifo(home / folder)
     found = _look(state)
-    field = {"keys": "marker", "rate": "bucket", "cb": "breaker"}.get(folder)
-    assert isinstance(getattr(found, field) if field else found.claims[0], Corrupt)
+    denying = {
+        "keys": (found.marker, f"keys/{KEY}"),
+        "rate": (found.bucket, "rate/restart"),
+        "cb": (found.breaker, "cb/restart"),
+        "claims": (found.claims and found.claims[0], "claims"),
+    }
+    assert denying[folder][0] == Corrupt(denying[folder][1], "not a directory")
+
+
+def test_a_corrupt_shadow_is_named_by_its_own_path(home: Path, state: StateDir) -> None:
+    (home / "dry/keys" / KEY).write_bytes(b"{")
+    (home / "dry/rate/restart").mkdir()
+    found = _look(state, dry=True)
+    assert found.marker == Corrupt(f"dry/keys/{KEY}", "does not match its format", b"{")
+    assert found.bucket == Corrupt("dry/rate/restart", "not a regular file")
 
 
 def test_folders_and_directories_that_were_replaced_are_noticed(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import signal
 import subprocess
@@ -14,12 +13,11 @@ from pathlib import Path
 import pytest
 
 from healconsole.stores.files import open_dir
+from healconsole.stores.locks import locked
 from healconsole.stores.writing import (
     Draft,
-    LockTimeout,
     create_new,
     ensure_dir,
-    locked,
     remove_below,
     replace_below,
     sweep_scratch,
@@ -209,89 +207,3 @@ def test_ensure_dir_by_many_at_once(tmp_path: Path, fd: int) -> None:
     for child in [fork(make) for _ in range(8)]:
         wait(child)
     assert len(list(tmp_path.glob("a*/b/c"))) == 20
-
-
-def test_one_at_a_time_across_processes(tmp_path: Path, fd: int) -> None:
-    counter = tmp_path / "n"
-    counter.write_text("0")
-
-    def add() -> None:
-        for _ in range(50):
-            with locked(fd):
-                counter.write_text(str(int(counter.read_text()) + 1))
-
-    for child in [fork(add) for _ in range(16)]:
-        wait(child)
-    assert counter.read_text() == "800"
-
-
-def test_a_lock_that_is_held_is_not_waited_for_forever(fd: int) -> None:
-    with locked(fd):
-        began = time.monotonic()
-        with pytest.raises(LockTimeout, match="held by another"), locked(fd, timeout=0.1):
-            pass
-        assert time.monotonic() - began < 1
-
-
-def test_a_killed_holder_lets_go(tmp_path: Path, fd: int) -> None:
-    def hold() -> None:
-        with locked(fd):
-            (tmp_path / "held").touch()
-            signal.pause()
-
-    child = fork(hold)
-    while not (tmp_path / "held").exists():
-        time.sleep(0.001)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    with locked(fd, timeout=1):
-        pass
-
-
-def test_a_child_does_not_inherit_the_lock(fd: int) -> None:
-    with locked(fd):
-        orphan = subprocess.Popen(["sleep", "30"], close_fds=False)
-        bystander = fork(signal.pause)  # forked, and never execs
-    try:
-        with locked(fd, timeout=0.1):
-            pass
-    finally:
-        orphan.kill()
-        orphan.wait()
-        os.kill(bystander, signal.SIGKILL)
-        os.waitpid(bystander, 0)
-
-
-def test_a_lock_file_that_was_replaced_while_waiting_does_not_count(
-    tmp_path: Path, fd: int
-) -> None:
-    inner = os.open(tmp_path / ".guard", os.O_CREAT | os.O_RDWR)
-    fcntl.flock(inner, fcntl.LOCK_EX)
-
-    def wait_and_hold() -> None:
-        with locked(fd, timeout=10) as lock:
-            assert os.path.samestat(os.fstat(lock), (tmp_path / ".guard").stat())
-            (tmp_path / "done").touch()
-
-    child = fork(wait_and_hold)
-    (tmp_path / ".guard").unlink()
-    (tmp_path / ".guard").touch()
-    os.close(inner)
-    wait(child)
-    assert (tmp_path / "done").exists()
-
-
-@pytest.mark.parametrize("kind", ["fifo", "directory", "link"])
-def test_a_lock_that_is_no_file_is_refused_at_once(tmp_path: Path, fd: int, kind: str) -> None:
-    path = tmp_path / ".guard"
-    if kind == "fifo":
-        os.mkfifo(path)
-    elif kind == "directory":
-        path.mkdir()
-    else:
-        path.symlink_to(tmp_path / "elsewhere")
-    began = time.monotonic()
-    with pytest.raises(OSError, match=r".guard"), locked(fd):
-        pass
-    assert time.monotonic() - began < 1
-    assert not (tmp_path / "elsewhere").exists()
