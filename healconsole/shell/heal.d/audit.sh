@@ -86,41 +86,36 @@ _heal_open_log() {
       return 1
     fi
     # It may have been rotated while this waited.
-    [[ /proc/self/fd/$_heal_log_fd -ef $_heal_audit ]] && return 0
+    [[ ! -L $_heal_audit && /proc/self/fd/$_heal_log_fd -ef $_heal_audit ]] && return 0
     exec {_heal_log_fd}>&-
   done
   _heal_why='is replaced all the time'
   return 1
 }
 
-# Whether the locked log ends in a whole line. A descriptor that stands at its end remembers how far this
-# process has looked, so that only what came since is read; the first look costs a fork.
+# Whether the locked log ends in a whole line. A descriptor remembers how far this process has looked, so
+# that only what came since is read. What is more than some hundred lines costs a fork to skip.
 _heal_ends_whole() {
-  local chunk
+  local lines=() last=''
+  [[ -s $_heal_audit ]] || return 0
   if [[ -n $_heal_tail_fd ]] && [[ ! /proc/self/fd/$_heal_tail_fd -ef $_heal_audit ]]; then
     exec {_heal_tail_fd}<&-
     _heal_tail_fd=''
   fi
-  [[ -s $_heal_audit ]] || return 0
-  if [[ -n $_heal_tail_fd ]]; then
-    chunk=''
-    if ! IFS= read -r -d '' -n 65536 -u "$_heal_tail_fd" chunk; then
-      # This process has written since its last look; if there is nothing to read, the file shrank.
-      if [[ -n $chunk ]]; then
-        [[ ${chunk: -1} == $'\n' ]]
-        return
-      fi
-    fi
-    exec {_heal_tail_fd}<&-
-    _heal_tail_fd=''
+  if [[ -z $_heal_tail_fd ]]; then
+    { exec {_heal_tail_fd}<"$_heal_audit"; } 2>/dev/null || return 1
   fi
-  { exec {_heal_tail_fd}<"$_heal_audit"; } 2>/dev/null || return 1
+  mapfile -n 512 -u "$_heal_tail_fd" lines
+  # This process has written since its last look: nothing to read means that the file shrank.
+  if ((${#lines[@]} > 0 && ${#lines[@]} < 512)); then
+    [[ ${lines[-1]} == *$'\n' ]] && return 0
+  fi
   _heal_pipe || return 1
   tail -c 1 <&"$_heal_tail_fd" >&"$_heal_pw" 2>/dev/null
   exec {_heal_pw}>&-
-  IFS= read -r -d '' -n 1 -u "$_heal_pr" chunk
+  IFS= read -r -d '' -n 1 -u "$_heal_pr" last
   exec {_heal_pr}<&-
-  [[ $chunk == $'\n' ]]
+  [[ $last == $'\n' ]]
 }
 
 # Append _heal_line_text. 1 with _heal_problem if it is not in the log.

@@ -17,7 +17,7 @@ _heal_lock() {
     { exec {_heal_guard_fd}<>"$path"; } 2>/dev/null || return 1
     _heal_problem="$path is held by another process"
     flock -x -w 10 "$_heal_guard_fd" 2>/dev/null || break
-    [[ /proc/self/fd/$_heal_guard_fd -ef $path ]] && return 0
+    [[ ! -L $path && /proc/self/fd/$_heal_guard_fd -ef $path ]] && return 0
     exec {_heal_guard_fd}>&-
   done
   exec {_heal_guard_fd}>&-
