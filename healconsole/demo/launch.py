@@ -102,6 +102,6 @@ def fix() -> None:
         DemoError: no demo of this user is running.
     """
     root = _pointed()
-    if root is None:
+    if root is None or not root.is_dir():
         raise DemoError("no demo of yours is running: start one with 'healconsole demo'")
     tell(Site(root), "fix")

@@ -48,7 +48,7 @@ def console(site: Path) -> tuple[str, ...]:
     return (
         sys.executable, "-m", "healconsole", "--read-only", "--state-root", str(site / "state"),
         "--audit", str(site / "audit.jsonl"), "--catalog", str(site / "none"),
-        "--config", os.devnull,
+        "--config", str(site / "console.toml"),
     )  # fmt: skip
 
 
@@ -66,6 +66,7 @@ def site(healers: int = 48, lines: int = 1000) -> Iterator[Path]:
         path = Path(name)
         write_healers(path / "state", healers)
         write_audit(path / "audit.jsonl", lines)
+        (path / "console.toml").touch()
         yield path
 
 
