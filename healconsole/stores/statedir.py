@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import lru_cache
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
@@ -14,6 +15,7 @@ from healconsole.core.breaker import parse_breaker
 from healconsole.core.bucket import parse_bucket
 from healconsole.core.dryrun import effective
 from healconsole.core.intent import bucket_number, marker_key
+from healconsole.core.marker import parse_marker
 from healconsole.core.override import parse_override
 from healconsole.core.records import (
     ClaimRecord,
@@ -32,8 +34,13 @@ __all__ = ["StateDir", "list_healers", "read_healer"]
 
 R = TypeVar("R")
 
-_NAMES_KEPT: Final = 512
-"""Scopes whose file name is remembered."""
+_KEPT: Final = 256
+"""Answers that are remembered of each pure function below; what a file holds is read anew."""
+_bucket_in = lru_cache(_KEPT)(parse_bucket)
+_breaker_in = lru_cache(_KEPT)(parse_breaker)
+_marker_in = lru_cache(_KEPT)(parse_marker)
+_key_of = lru_cache(_KEPT)(marker_key)
+_file_of = lru_cache(_KEPT)(scope_file_name)
 
 
 class StateDir:
@@ -42,7 +49,7 @@ class StateDir:
     A denial is the common case and costs microseconds: descriptors of the directories stay
     open, and that ``hold`` and ``dry-run`` are absent is known until their directory
     changes. A directory that was replaced is noticed by the times of its parent, which some
-    kernels keep to 4 ms; whoever commits calls ``reopen`` under the lock and sees the truth.
+    kernels keep to 4 ms; whoever commits reads anew under the lock (``commit.hold``).
 
     Safe to use from several threads.
     """
@@ -64,7 +71,6 @@ class StateDir:
         self._dirs: dict[str, int] = {}
         self._absent: set[str] = set()
         self._slots: tuple[int, list[str]] = (-1, [])
-        self._names: dict[str, str] = {}
         self._stamp = (0, 0)
 
     def __enter__(self) -> Self:
@@ -127,16 +133,16 @@ class StateDir:
             dry_run = self._override("dry-run")
             if dry is None:
                 dry = effective(dry_run, dry_env, now).dry
-            scope_file = self._scope_file(intent.scope)
+            scope_file = _file_of(intent.scope)
             keys = "dry/keys" if dry else "keys"
             number = bucket_number(now, policy.bucket)
             return GuardState(
                 hold=hold,
                 dry_run=dry_run,
-                marker=self._marker(keys, marker_key(intent.text, number)),
-                previous_marker=self._marker(keys, marker_key(intent.text, number - 1)),
-                bucket=self._file("dry/rate" if dry else "rate", scope_file, parse_bucket),
-                breaker=self._file("cb", scope_file, parse_breaker),
+                marker=self._marker(keys, _key_of(intent.text, number)),
+                previous_marker=self._marker(keys, _key_of(intent.text, number - 1)),
+                bucket=self._file("dry/rate" if dry else "rate", scope_file, _bucket_in),
+                breaker=self._file("cb", scope_file, _breaker_in),
                 claims=self._claims(),
                 fleet=fleet,
                 dry_env=dry_env,
@@ -196,7 +202,7 @@ class StateDir:
     def _marker(self, folder: str, key: str) -> MarkerRecord | Corrupt | None:
         fd = self._dir(folder)
         if isinstance(fd, int):
-            return read_marker(fd, key, folder)
+            return read_marker(fd, key, folder, _marker_in)
         return fd if fd is None else replace(fd, path=f"{folder}/{key}")
 
     def _claims(self) -> tuple[ClaimRecord | Corrupt, ...]:
@@ -208,11 +214,3 @@ class StateDir:
             self._slots = (changed, slots_in(os.listdir(fd)))  # noqa: PTH208 - of a descriptor
         found = [read_claim(fd, slot) for slot in self._slots[1]]
         return tuple([claim for claim in found if claim is not None])
-
-    def _scope_file(self, scope: str) -> str:
-        name = self._names.get(scope)
-        if name is None:
-            if len(self._names) >= _NAMES_KEPT:
-                self._names.clear()
-            name = self._names[scope] = scope_file_name(scope)
-        return name

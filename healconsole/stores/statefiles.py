@@ -93,7 +93,12 @@ def read_state_file(dir_fd: int, relpath: str) -> Record | Corrupt | None:
         return Corrupt(relpath, error.word)
 
 
-def read_marker(dir_fd: int, key: str, folder: str = "keys") -> MarkerRecord | Corrupt | None:
+def read_marker(
+    dir_fd: int,
+    key: str,
+    folder: str = "keys",
+    parse: Callable[[bytes, str, int, str], MarkerRecord | Corrupt] = parse_marker,
+) -> MarkerRecord | Corrupt | None:
     """The marker ``key`` in the directory ``dir_fd``; ``folder`` names that for people."""
     try:
         raw, info = read_name(dir_fd, key)
@@ -101,7 +106,7 @@ def read_marker(dir_fd: int, key: str, folder: str = "keys") -> MarkerRecord | C
         return None
     except Unreadable as error:
         return Corrupt(f"{folder}/{key}", error.word, error.sample)
-    return parse_marker(raw, key, int(info.st_mtime), folder)
+    return parse(raw, key, int(info.st_mtime), folder)
 
 
 def read_claim(dir_fd: int, name: str) -> ClaimRecord | Corrupt | None:
