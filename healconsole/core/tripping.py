@@ -67,7 +67,7 @@ def plan_trip(
 def _end(for_s: float | None, now: float) -> int:
     if for_s is None:
         return 0
-    until = math.ceil(now + for_s) if math.isfinite(for_s) else 0
+    until = math.floor(now) + math.ceil(for_s) if math.isfinite(for_s) else 0
     if for_s <= 0 or not now < until <= MAX_EPOCH:
         raise ActRefused("a trip is for a span of more than 0 seconds, or until reset")
     return until
