@@ -233,7 +233,7 @@ class Picture:
         return Snapshot(
             host=self._sources.host,
             taken_at=now,
-            healers=tuple(self._healer(name) for name in self._names if name in self._read),
+            healers=tuple(self._healer(name) for name in self._known()),
             locks=self._fleet.locks,
             audit=AuditTail(
                 path=str(self._sources.audit),
@@ -251,10 +251,21 @@ class Picture:
             anomalies=self._anomalies(),
         )
 
+    def _known(self) -> list[str]:
+        """Names of the healers, by name: those with a directory, and those only announced.
+
+        A healer of the catalog that never ran has no directory yet; it is shown all the same,
+        for its absence is what somebody has to see.
+        """
+        announced = (name for name in self._catalog if name not in self._names)
+        return sorted([*(name for name in self._names if name in self._read), *announced])
+
     def _healer(self, name: str) -> HealerState:
         shown = self._shown.get(name)
         if shown is None:
-            state = self._read[name]
+            state = self._read.get(name) or HealerState(
+                name, str(self._sources.state_root / name)
+            )
             past = self._past.get(name)
             shown = self._shown[name] = replace(
                 state,
