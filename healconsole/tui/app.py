@@ -20,13 +20,14 @@ from healconsole.core.snapshot import EMPTY, HealerState, Snapshot
 from healconsole.core.text import visible
 from healconsole.stores.config import Config
 from healconsole.stores.history import History
-from healconsole.tui import keys
+from healconsole.tui import crash, keys
+from healconsole.tui.board import Board
 from healconsole.tui.dialogs.session import ActSession
 from healconsole.tui.frugal import Terminal, frugal
 from healconsole.tui.keys import Key
 from healconsole.tui.messages import SnapshotTaken
 from healconsole.tui.palette import VerbProvider
-from healconsole.tui.ports import Acts, Clock, Feed, FeedFactory, LogReader, View
+from healconsole.tui.ports import Acts, Clock, Feed, FeedFactory, LogReader, Ticking, View
 from healconsole.tui.safetext import LastFilter
 from healconsole.tui.screens.audit import AuditScreen
 from healconsole.tui.screens.explain import ExplainScreen
@@ -77,6 +78,7 @@ class ConsoleApp(App[int]):
         self.log_reader = log
         self._repair = repair
         self.session = ActSession(view.incident)
+        self.board = Board(view.thresholds)
         self._feed: Feed = feed_factory(self._taken)
         self._last_word = 0.0
         for theme in (DARK, LIGHT):
@@ -118,7 +120,9 @@ class ConsoleApp(App[int]):
     def on_snapshot_taken(self, message: SnapshotTaken) -> None:
         """Take the newest snapshot over."""
         self._last_word = self.clock()
-        self.snapshot = message.snapshot
+        if message.snapshot != self.snapshot:
+            self.board.take(message.snapshot, self._last_word)
+            self.snapshot = message.snapshot
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         """Send an update through the frugal terminal; Textual has no public place for this."""
@@ -132,6 +136,12 @@ class ConsoleApp(App[int]):
     def on_resize(self) -> None:
         """A terminal that was resized may show anything."""
         self._terminal.forget()
+
+    def _fatal_error(self) -> None:
+        """Report a crash without the values of variables: they may hold secrets and data."""
+        self.bell()
+        self._exit_renderables.append(crash.report())
+        self._close_messages_no_wait()
 
     def look_at(self, name: str | None) -> None:
         """Have the markers of this healer read too."""
@@ -149,7 +159,7 @@ class ConsoleApp(App[int]):
 
     def healer(self, name: str | None) -> HealerState | None:
         """Return a healer of the snapshot."""
-        return next((h for h in self.snapshot.healers if h.name == name), None)
+        return self.board.healer(name)
 
     def keys_of(self, key: Key) -> str:
         """Return what a key is bound to, after the keymap of the configuration."""
@@ -217,10 +227,12 @@ class ConsoleApp(App[int]):
         self._terminal.forget()
 
     def _tick(self) -> None:
-        screen = self.screen_stack[-1]
-        tick = getattr(screen, "tick", None)
-        if tick is not None:
-            tick(self.clock())
+        now = self.clock()
+        shown = [screen for screen in self.screen_stack if isinstance(screen, Ticking)]
+        in_sight = {name for screen in shown for name in screen.names_in_sight()}
+        self.board.freshen(in_sight, now)
+        for screen in shown[-2:]:  # the screen, and the one below a window
+            screen.tick(now)
 
 
 def create_app(

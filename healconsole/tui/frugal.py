@@ -9,7 +9,7 @@ console pleasant over a slow link, whichever widget draws.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from rich.cells import cell_len
 from rich.color import ColorSystem
@@ -67,9 +67,12 @@ class Terminal:
         self._last = None
         for x, y, strip in pieces:
             self._paint(x, y, self._cells(strip, colors), out)
+        self._put_down(out)
+        return "".join(out)
+
+    def _put_down(self, out: list[str]) -> None:
         if self._last is not None:
             out.append("\x1b[0m")
-        return "".join(out)
 
     def _paint(self, x: int, y: int, new: list[Painted], out: list[str]) -> None:
         row = self._rows.setdefault(y, [])
@@ -90,10 +93,10 @@ class Terminal:
     def _cells(self, strip: Strip, colors: ColorSystem) -> list[Painted]:
         cells: list[Painted] = []
         for segment in strip:
-            if segment.control:
+            text, segment_style, control = segment
+            if control:
                 continue
-            style = self._sgr(segment.style, colors)
-            text = segment.text
+            style = self._sgr(segment_style, colors)
             if text.isascii():
                 cells.extend([(char, style) for char in text])
             else:
@@ -125,7 +128,8 @@ class FrugalUpdate(CompositorUpdate):
 def frugal(update: RenderableType | None, terminal: Terminal) -> RenderableType | None:
     """Return ``update`` so that it sends only what changed, if it is of a kind that can."""
     if isinstance(update, LayoutUpdate | ChopsUpdate):
-        return FrugalUpdate(update, terminal)
+        # Textual itself takes its updates for renderables, though they render in another way.
+        return cast("RenderableType", FrugalUpdate(update, terminal))
     return update
 
 

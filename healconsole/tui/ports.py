@@ -6,9 +6,9 @@ read-only console is built with no acts at all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from healconsole.core.auditline import AuditLine
 from healconsole.core.snapshot import CatalogEntry, HealerState, Snapshot
@@ -105,6 +105,17 @@ class Acts(Protocol):
 
     def read(self, name: str, catalog: CatalogEntry | None = None) -> HealerState:
         """A healer as its directory is now."""
+
+
+@runtime_checkable
+class Ticking(Protocol):
+    """A screen that shows what only time changes."""
+
+    def tick(self, now: float) -> None:
+        """Draw for ``now``."""
+
+    def names_in_sight(self) -> Iterable[str]:
+        """Return the healers whose rows are in sight."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from healconsole.core.auditfilter import AuditFilter, FilterError, parse_filter
 from healconsole.core.auditline import AuditLine
 from healconsole.core.snapshot import Snapshot
 from healconsole.core.text import visible
-from healconsole.core.view import counts, rows
 from healconsole.tui import keys
 from healconsole.tui.jump import JumpError, parse_jump
 from healconsole.tui.keys import Key
@@ -25,7 +24,7 @@ from healconsole.tui.widgets.auditview import AuditView
 from healconsole.tui.widgets.keybar import KeyBar
 from healconsole.tui.widgets.prompt import Prompt
 from healconsole.tui.widgets.rule import Rule
-from healconsole.tui.widgets.statusline import Status, StatusLine
+from healconsole.tui.widgets.statusline import StatusLine
 
 CHUNK = 500
 """Lines read at one time when the reader comes to the edge of what is in memory."""
@@ -80,13 +79,10 @@ class AuditScreen(ConsoleScreen):
     def show(self, snapshot: Snapshot, now: float) -> None:
         """Take new lines in; follow them, or count them."""
         app = self.console_app
-        shown = rows(snapshot, now, app.view.thresholds)
-        self.query_one(StatusLine).show(
-            Status(snapshot, counts(shown), now, app.view, app.silent_s)
-        )
+        self.show_status(snapshot, now)
         view = self.query_one(AuditView)
         view.lay_out(
-            longest=max((len(healer.name) for healer in snapshot.healers), default=12),
+            longest=app.board.longest_name,
             utc_offset_s=app.view.utc_offset_s,
         )
         added = self._window.take_tail(snapshot.audit, follow=self._follow)

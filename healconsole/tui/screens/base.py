@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.binding import Binding, BindingType
@@ -10,6 +11,7 @@ from textual.screen import Screen
 from healconsole.core.snapshot import HealerState, Snapshot
 from healconsole.tui.keys import Key
 from healconsole.tui.widgets.keybar import KeyBar, KeyHint
+from healconsole.tui.widgets.statusline import Status, StatusLine
 
 if TYPE_CHECKING:
     from healconsole.tui.app import ConsoleApp
@@ -41,6 +43,10 @@ class ConsoleScreen(Screen[None]):
         """Draw what only time changes."""
         self.show(self.console_app.snapshot, now)
 
+    def names_in_sight(self) -> Iterable[str]:
+        """Return the healers whose rows are in sight."""
+        return ()
+
     def on_screen_resume(self) -> None:
         """Catch up with what happened while another screen was on top."""
         self.refresh_keys()
@@ -49,6 +55,13 @@ class ConsoleScreen(Screen[None]):
     def on_resize(self) -> None:
         """Draw again once every widget has its new size."""
         self.call_after_refresh(self._redraw)
+
+    def show_status(self, snapshot: Snapshot, now: float) -> None:
+        """Draw the status line."""
+        app = self.console_app
+        self.query_one(StatusLine).show(
+            Status(snapshot, app.board.counts, now, app.view, app.silent_s)
+        )
 
     def why_not(self, key: Key) -> str:
         """Return why a key would not work now; empty if it would."""

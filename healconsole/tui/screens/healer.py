@@ -9,7 +9,6 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 
 from healconsole.core.snapshot import HealerState, Snapshot
-from healconsole.core.view import counts, rows
 from healconsole.tui import keys
 from healconsole.tui.keys import Key
 from healconsole.tui.screens.acting import ActingScreen
@@ -21,7 +20,7 @@ from healconsole.tui.widgets.healerparts import parts_lines
 from healconsole.tui.widgets.keybar import KeyBar
 from healconsole.tui.widgets.pager import Pager
 from healconsole.tui.widgets.rule import Rule
-from healconsole.tui.widgets.statusline import Status, StatusLine
+from healconsole.tui.widgets.statusline import StatusLine
 from healconsole.tui.widgets.tailpane import TailPane, of_healer
 
 
@@ -67,10 +66,7 @@ class HealerScreen(ActingScreen):
     def show(self, snapshot: Snapshot, now: float) -> None:
         """Draw what is known at ``now``."""
         app = self.console_app
-        shown = rows(snapshot, now, app.view.thresholds)
-        self.query_one(StatusLine).show(
-            Status(snapshot, counts(shown), now, app.view, app.silent_s)
-        )
+        self.show_status(snapshot, now)
         healer = self.subject()
         about = healer.catalog.description if healer is not None and healer.catalog else ""
         self.query_one("#healer-rule", Rule).label(self.healer_name, about)

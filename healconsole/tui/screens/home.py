@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
-from textual.geometry import Size
 
 from healconsole.core.snapshot import HealerState, Snapshot
-from healconsole.core.view import HealerRow, counts, healer_row, rows
 from healconsole.tui import keys
 from healconsole.tui.keys import Key
 from healconsole.tui.screens.acting import ActingScreen
@@ -21,11 +19,8 @@ from healconsole.tui.widgets.healertable import HealerTable
 from healconsole.tui.widgets.keybar import KeyBar
 from healconsole.tui.widgets.prompt import Prompt
 from healconsole.tui.widgets.rule import Rule
-from healconsole.tui.widgets.statusline import Status, StatusLine
-from healconsole.tui.widgets.tailpane import TailPane
-
-_SLICE = 64
-"""Rows out of sight that one tick computes again; so a thousand healers cost what ten do."""
+from healconsole.tui.widgets.statusline import StatusLine
+from healconsole.tui.widgets.tailpane import TailPane, newest_lines
 
 
 class HomeScreen(ActingScreen):
@@ -45,9 +40,6 @@ class HomeScreen(ActingScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._rows: dict[str, HealerRow] = {}
-        self._shown: Snapshot | None = None
-        self._next = 0
         self._filter = ""
 
     def compose(self) -> ComposeResult:
@@ -71,24 +63,31 @@ class HomeScreen(ActingScreen):
 
     def show(self, snapshot: Snapshot, now: float) -> None:
         """Draw a snapshot, or the same one again at a later time."""
-        table = self.query_one(HealerTable)
-        if snapshot is not self._shown:
-            self._take(snapshot, now)
-        else:
-            self._freshen(snapshot, now)
-        app = self.console_app
-        self.query_one(StatusLine).show(
-            Status(snapshot, counts(self._rows.values()), now, app.view, app.silent_s)
-        )
+        app, table = self.console_app, self.query_one(HealerTable)
+        listed = app.board.rows
+        self._fit(table, len(listed))
+        if self._filter:
+            listed = tuple(row for row in listed if self._filter in row.name.lower())
+        table.show_rows(listed)
+        self.show_status(snapshot, now)
         self._label_top(table)
-        healer = app.healer(table.selected)
-        self.query_one(Answer).show(healer, snapshot, now, app.view.utc_offset_s)
+        self.query_one(Answer).show(
+            app.healer(table.selected),
+            snapshot,
+            now,
+            app.view.utc_offset_s,
+            at_length=self.has_class("-wide") and self.has_class("-high"),
+        )
         self.query_one(TailPane).show(
-            snapshot.audit.lines,
-            longest=max((len(h.name) for h in snapshot.healers), default=12),
+            newest_lines(snapshot.audit),
+            longest=app.board.longest_name,
             utc_offset_s=app.view.utc_offset_s,
             empty="no audit events yet",
         )
+
+    def names_in_sight(self) -> Iterable[str]:
+        """Return the healers whose rows are in sight."""
+        return self.query_one(HealerTable).visible_names()
 
     def on_healer_table_selected(self, message: HealerTable.Selected) -> None:
         """Look closer at the healer under the cursor."""
@@ -153,16 +152,7 @@ class HomeScreen(ActingScreen):
         self._again()
 
     def _again(self) -> None:
-        self._shown = None
         self.tick(self.console_app.clock())
-
-    def _take(self, snapshot: Snapshot, now: float) -> None:
-        self._shown = snapshot
-        ordered = rows(snapshot, now, self.console_app.view.thresholds)
-        self._rows = {row.name: row for row in ordered}
-        listed = [row for row in ordered if self._filter in row.name.lower()]
-        self._fit_table(len(ordered))
-        self.query_one(HealerTable).show_rows(listed)
 
     def _label_top(self, table: HealerTable) -> None:
         """What of the table is not in sight, on the rule above it."""
@@ -174,30 +164,9 @@ class HomeScreen(ActingScreen):
         ]
         self.query_one("#top-rule", Rule).label("", "  ".join(filter(None, notes)))
 
-    def _freshen(self, snapshot: Snapshot, now: float) -> None:
-        """Compute what is in sight for now, and a slice of the rest."""
-        table = self.query_one(HealerTable)
-        healers = {healer.name: healer for healer in snapshot.healers}
-        names = set(table.visible_names())
-        order = table.order
-        if len(order) > len(names):
-            names |= set(order[self._next : self._next + _SLICE])
-            self._next = (self._next + _SLICE) % len(order)
-        thresholds = self.console_app.view.thresholds
-        fresh = [healer_row(healers[name], now, thresholds) for name in names if name in healers]
-        self._rows.update((row.name, row) for row in fresh)
-        table.update_rows(fresh)
-
-    def _fit_table(self, number: int) -> None:
+    def _fit(self, table: HealerTable, number: int) -> None:
         """Give the table the rows that it needs, and leave the better half to the rest."""
-        size: Size = self.app.size
-        most = max(5, size.height * 2 // 5)
+        most = max(5, self.app.size.height * 2 // 5)
         height = min(max(number, 3) + 1, most)
-        table = self.query_one(HealerTable)
         if table.styles.height is None or table.styles.height.value != height:
             table.styles.height = height
-
-    def _redraw(self) -> None:
-        if self.is_attached and self._shown is not None:
-            self._fit_table(len(self._shown.healers))
-        super()._redraw()

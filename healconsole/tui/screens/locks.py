@@ -10,7 +10,6 @@ from textual.binding import BindingType
 
 from healconsole.core.ages import age, countdown
 from healconsole.core.snapshot import Lock, Snapshot
-from healconsole.core.view import counts, rows
 from healconsole.core.words import SourceState
 from healconsole.tui import keys
 from healconsole.tui.keys import Key
@@ -19,7 +18,7 @@ from healconsole.tui.widgets.cells import Line, cell, fit, folded, gap
 from healconsole.tui.widgets.keybar import KeyBar
 from healconsole.tui.widgets.pager import Pager
 from healconsole.tui.widgets.rule import Rule
-from healconsole.tui.widgets.statusline import Status, StatusLine
+from healconsole.tui.widgets.statusline import StatusLine
 
 _TOKEN = re.compile(r"([^/]+)/([^/]+)/(\d+)/([^/]+)")
 
@@ -40,11 +39,7 @@ class LocksScreen(ConsoleScreen):
 
     def show(self, snapshot: Snapshot, now: float) -> None:
         """Draw the locks at ``now``."""
-        app = self.console_app
-        shown = rows(snapshot, now, app.view.thresholds)
-        self.query_one(StatusLine).show(
-            Status(snapshot, counts(shown), now, app.view, app.silent_s)
-        )
+        self.show_status(snapshot, now)
         self.query_one("#locks-rule", Rule).label("Fleet locks", f"{len(snapshot.locks)} held")
         self.query_one(Pager).draw()
 

@@ -11,7 +11,7 @@ from textual.widgets import Digits, Label
 
 from healconsole.core.ages import age, clock_time, countdown
 from healconsole.core.snapshot import Snapshot
-from healconsole.core.view import HealerRow, counts, rows
+from healconsole.core.view import HealerRow
 from healconsole.core.words import SourceState
 from healconsole.tui.keys import Key
 from healconsole.tui.screens.base import ConsoleScreen
@@ -55,8 +55,8 @@ class WallScreen(ConsoleScreen):
     def show(self, snapshot: Snapshot, now: float) -> None:
         """Draw what is known at ``now``."""
         app = self.console_app
-        shown = rows(snapshot, now, app.view.thresholds)
-        self._count(counts(shown))
+        shown = app.board.rows
+        self._count(app.board.counts)
         top = self.query_one("#wall-top", CellView)
         top.show_lines([self._top(snapshot, now, top.size.width or 80)])
         attention = self.query_one("#wall-list", CellView)
@@ -71,7 +71,7 @@ class WallScreen(ConsoleScreen):
         attention.show_lines(lines)
         self.query_one(TailPane).show(
             snapshot.audit.lines,
-            longest=max((len(healer.name) for healer in snapshot.healers), default=12),
+            longest=app.board.longest_name,
             utc_offset_s=app.view.utc_offset_s,
             empty="none yet",
         )

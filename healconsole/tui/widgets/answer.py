@@ -10,23 +10,26 @@ from healconsole.tui.widgets.cellview import CellView
 from healconsole.tui.widgets.healerparts import parts_lines
 from healconsole.tui.widgets.ladder import compact_ladder, ladder_lines, verdict_tone
 
-_LADDER_FROM = 8
-"""Rows from which every guardrail has a line of its own."""
-
 
 class Answer(CellView):
     """One sentence and the guardrails behind it; with room to spare what they were asked on."""
 
     def show(
-        self, healer: HealerState | None, snapshot: Snapshot, now: float, utc_offset_s: int
+        self,
+        healer: HealerState | None,
+        snapshot: Snapshot,
+        now: float,
+        utc_offset_s: int,
+        *,
+        at_length: bool,
     ) -> None:
-        """Answer for ``healer``."""
-        width, height = self.size.width, self.size.height
+        """Answer for ``healer``: in two or three lines, or with every guardrail on its own."""
+        width = self.size.width
         if not width:
             return
         if healer is None:
             self.show_lines(_nobody(snapshot, width))
-        elif height < _LADDER_FROM:
+        elif not at_length:
             self.show_lines(_short(healer, snapshot, now, width, utc_offset_s))
         else:
             self.show_lines(
@@ -63,8 +66,9 @@ def _short(
 ) -> list[Line]:
     verdict = explain(healer, snapshot, None, now)
     says = f"{healer.name} {sentence(verdict, now, utc_offset_s)}"
+    tone = verdict_tone(verdict)
     return [
-        (gap(1), fit(says, width - 2, verdict_tone(verdict))),
+        *((gap(1), cell(part, tone)) for part in folded(says, width - 2, 2)),
         compact_ladder(verdict, width),
     ]
 

@@ -20,8 +20,8 @@ _Drawn = tuple[HealerRow, bool, bool]
 class HealerTable(CellView, can_focus=True):
     """Rows of healers under one line of heads.
 
-    The order follows the severity until somebody moves the cursor: from then on rows stay
-    where they are, and new healers join at the end, until `settle` is called again.
+    The order follows the severity, and the cursor stays on the worst, until somebody moves it:
+    from then on rows stay where they are, and new healers join at the end, until `settle`.
     """
 
     fixed = 1
@@ -86,7 +86,7 @@ class HealerTable(CellView, can_focus=True):
         self._rows, self._order = ordered, names
         self._drawn = {name: kept for name, kept in self._drawn.items() if name in ordered}
         self.marked &= set(names)
-        if self._cursor not in ordered:
+        if self._cursor not in ordered or not self._held:
             self._select(names[0] if names else None)
         self._draw()
 

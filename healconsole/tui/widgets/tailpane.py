@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from healconsole.core.auditline import AuditEvent, AuditLine
+from healconsole.core.auditline import AuditEvent, AuditLine, AuditTail
 from healconsole.tui.widgets.auditlines import audit_columns, audit_detail, audit_line
 from healconsole.tui.widgets.cells import EMPTY_LINE, Line, cell, gap
 from healconsole.tui.widgets.cellview import CellView
 
 _TWO_EACH_FROM = 14
 """Rows from which each event has a second line for its reason and fact."""
+
+_SCREENFUL = 100
 
 
 class TailPane(CellView):
@@ -23,7 +25,7 @@ class TailPane(CellView):
         self._longest = 12
         self._utc_offset_s = 0
         self._empty = ""
-        self._drawn: dict[tuple[int, int], tuple[Line, ...]] = {}
+        self._drawn: dict[tuple[int, int, str], tuple[Line, ...]] = {}
 
     def show(
         self, lines: Sequence[AuditLine], *, longest: int, utc_offset_s: int, empty: str = ""
@@ -54,11 +56,11 @@ class TailPane(CellView):
         if not newest:
             self.show_lines([(gap(1), cell(self._empty, "dim"))])
             return
-        drawn: dict[tuple[int, int], tuple[Line, ...]] = {}
+        drawn: dict[tuple[int, int, str], tuple[Line, ...]] = {}
         lines: list[Line] = []
         for event in newest:
-            # Offset and length tell lines apart; a torn end may be whole the next time.
-            key = (event.offset, event.length)
+            # A torn end may be whole the next time, and a rotated log begins at 0 again.
+            key = (event.offset, event.length, getattr(event, "ts_text", ""))
             kept = self._drawn.get(key)
             if kept is None:
                 kept = (audit_line(event, columns, self._utc_offset_s, alone=not tall),)
@@ -68,6 +70,13 @@ class TailPane(CellView):
             lines += kept
         self._drawn = drawn
         self.show_lines([*[EMPTY_LINE] * (height - len(lines)), *lines[-height:]])
+
+
+def newest_lines(tail: AuditTail) -> Sequence[AuditLine]:
+    """Return the newest lines, with those of the log that was rotated away a moment ago."""
+    if len(tail.lines) >= _SCREENFUL or not tail.earlier:
+        return tail.lines
+    return (*tail.earlier, *tail.lines)
 
 
 def of_healer(lines: Sequence[AuditLine], name: str) -> tuple[AuditEvent, ...]:
