@@ -142,22 +142,26 @@ _heal_notify() {
 
 # Be the only one of this healer's name, or say who is.
 _heal_singleton() {
-  local path=$_heal_dir/.singleton pid start
+  local path=$_heal_dir/.singleton pid start tries=20 how=(-n) who='in a process that cannot be named'
   if [[ -L $path || (-e $path && ! -f $path) ]] || ! { exec {_heal_single_fd}<>"$path"; } 2>/dev/null; then
     heal_log "$path cannot be opened"
     return 1
   fi
-  if ! flock -x -n "$_heal_single_fd" 2>/dev/null; then
-    exec {_heal_single_fd}>&-
-    _heal_single_fd=''
+  # Where no living process is named, a command that outlived its healer holds the lock, for as long as
+  # it takes, or a healer that is about to write its name.
+  until flock -x "${how[@]}" "$_heal_single_fd" 2>/dev/null; do
     if _heal_line "$path" && IFS=' ' read -r pid start <<<"$_heal_raw" && _heal_start_time "${pid//[^0-9]/}" &&
       [[ $_heal_text == "$start" ]]; then
-      heal_log "$NAME already runs as pid $pid; it is asked to run a cycle with SIGUSR1"
-    else
-      heal_log "$NAME already runs in a process that cannot be named; it is asked to run a cycle with SIGUSR1"
+      who="as pid $pid"
+    elif ((tries -= 1)); then
+      how=(-w 0.5)
+      continue
     fi
+    exec {_heal_single_fd}>&-
+    _heal_single_fd=''
+    heal_log "$NAME already runs $who; it is asked to run a cycle with SIGUSR1"
     return 1
-  fi
+  done
   _heal_identity
   _heal_write "$path" "$BASHPID $_heal_start"$'\n'
 }
