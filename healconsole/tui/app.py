@@ -36,7 +36,7 @@ from healconsole.tui.screens.home import HomeScreen
 from healconsole.tui.screens.locks import LocksScreen
 from healconsole.tui.screens.wall import WallScreen
 from healconsole.tui.stylesheets import stylesheets
-from healconsole.tui.themes import DARK, LIGHT, OWN_VARIABLES, theme_for
+from healconsole.tui.themes import DARK, LIGHT, own_variables, theme_for
 
 SILENT_AFTER_S = 10.0
 """Seconds without a word from the feed after which the screen says so."""
@@ -55,7 +55,7 @@ class ConsoleApp(App[int]):
     BINDINGS: ClassVar[list[BindingType]] = [
         *(keys.binding(key, show=False) for key in (*keys.EVERYWHERE, keys.REPAIR, keys.REDRAW)),
     ]
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide"), (160, "-broad")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]  # noqa: RUF012
     snapshot: reactive[Snapshot] = reactive(EMPTY, init=False, repaint=False)
 
@@ -88,12 +88,13 @@ class ConsoleApp(App[int]):
         else:
             self.theme = DARK.name
         self.animation_level = "none"
+        self.set_class(self.no_color, "-no-color")
         if view.keymap:
             self.set_keymap(view.keymap)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Return what our stylesheets need of a theme that is not ours."""
-        return OWN_VARIABLES
+        return own_variables(self.current_theme)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Return the filters of every line, ours last."""

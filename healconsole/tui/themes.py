@@ -55,12 +55,19 @@ LIGHT = Theme(
 )
 """For a light terminal."""
 
-OWN_VARIABLES = {
-    "muted": "ansi_default",
-    "rule": "ansi_bright_black",
-    "cursor-line": "ansi_bright_black",
-}
-"""What the stylesheets ask of a theme that is not ours."""
+
+def own_variables(theme: Theme) -> dict[str, str]:
+    """Return what our stylesheets ask of a theme that is not ours."""
+    if theme.ansi:
+        # The colours are the terminal's own, and which of them can be told apart nobody knows.
+        return {"muted": "ansi_default", "rule": "ansi_bright_black", "cursor-line": "ansi_default"}
+    foreground = theme.foreground or ("#e0e0e0" if theme.dark else "#202020")
+    return {
+        "muted": f"{foreground} 65%",
+        "rule": f"{foreground} 25%",
+        "cursor-line": f"{theme.primary} 25%",
+    }
+
 
 _SHORT = {"": DARK.name, "dark": DARK.name, "light": LIGHT.name, "ansi": "ansi-dark"}
 

@@ -71,12 +71,14 @@ class HomeScreen(ActingScreen):
         table.show_rows(listed)
         self.show_status(snapshot, now)
         self._label_top(table)
+        at_length = self.has_class("-wide") and self.has_class("-high")
+        self._label_answer(table.selected if at_length else None)
         self.query_one(Answer).show(
             app.healer(table.selected),
             snapshot,
             now,
             app.view.utc_offset_s,
-            at_length=self.has_class("-wide") and self.has_class("-high"),
+            at_length=at_length,
         )
         self.query_one(TailPane).show(
             newest_lines(snapshot.audit),
@@ -153,6 +155,14 @@ class HomeScreen(ActingScreen):
 
     def _again(self) -> None:
         self.tick(self.console_app.clock())
+
+    def _label_answer(self, name: str | None) -> None:
+        """Whom the question is about, where the answer does not name it."""
+        rule = self.query_one("#answer-rule", Rule)
+        if not self.console_app.board.rows:
+            rule.label("What to do")
+        else:
+            rule.label(f"Would {name or 'it'} act now?")
 
     def _label_top(self, table: HealerTable) -> None:
         """What of the table is not in sight, on the rule above it."""

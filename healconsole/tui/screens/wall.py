@@ -15,7 +15,7 @@ from healconsole.core.view import HealerRow
 from healconsole.core.words import SourceState
 from healconsole.tui.keys import Key
 from healconsole.tui.screens.base import ConsoleScreen
-from healconsole.tui.widgets.cells import Line, cell, fit, gap
+from healconsole.tui.widgets.cells import EMPTY_LINE, Line, cell, fit, gap
 from healconsole.tui.widgets.cellview import CellView
 from healconsole.tui.widgets.rule import Rule
 from healconsole.tui.widgets.statusline import spread, zone_word
@@ -65,6 +65,8 @@ class WallScreen(ConsoleScreen):
         lines = [_needs(row, attention.size.width or 80) for row in bad[:room]]
         if len(bad) > room:
             lines[-1] = (gap(3), cell(f"… and {len(bad) - room + 1} more", "warn"))
+        elif 2 * len(bad) <= room:  # with room to spare, air between the lines
+            lines = [line for spaced in lines for line in (spaced, EMPTY_LINE)]
         if not bad:
             says = "nothing" if shown else "no healer has left any state yet"
             lines = [(gap(3), cell(says, "ok" if shown else "dim"))]

@@ -48,7 +48,7 @@ def columns_for(width: int, names: Iterable[str]) -> Columns:
         return Columns(name=max(8, width - 59))
     # What is left after the columns of fixed width goes to the names, then to the scopes.
     spare = width - 90
-    name = min(max(12, longest), max(19, spare - 8))
+    name = min(max(12, longest + 1), max(20, spare - 8))
     scope = min(28, max(8, spare - name))
     return Columns(
         name=name, left=7, scope=scope, tokens=7, next_token=6, marks=7, mode=7, outcome=15

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from healconsole.core.ages import countdown
+from healconsole.core.ages import age, clock_time, countdown
 from healconsole.core.breaker import breaker_now
 from healconsole.core.bucket import next_token_in, tokens_now
 from healconsole.core.limits import limits_of
@@ -11,7 +11,6 @@ from healconsole.core.snapshot import HealerState, ScopedBreaker, ScopedBucket
 from healconsole.core.words import Circuit
 from healconsole.tui.widgets.cells import Line, cell, fit, gap
 from healconsole.tui.widgets.healerlines import pips
-from healconsole.tui.widgets.times import since, when
 from healconsole.tui.words import CIRCUIT_SIGNS
 
 _MARKERS_SHOWN = 200
@@ -19,12 +18,16 @@ _MARKERS_SHOWN = 200
 
 def parts_lines(healer: HealerState, now: float, width: int, utc_offset_s: int) -> list[Line]:
     """Return the breakers, buckets and markers of a healer."""
+    scopes = [len(part.scope) for part in (*healer.breakers, *healer.buckets)]
+    column = min(max(scopes, default=8), max(10, width // 3))
     lines: list[Line] = [_head("Breakers", len(healer.breakers))]
-    lines += [_breaker(healer, part, now, width, utc_offset_s) for part in healer.breakers]
+    lines += [
+        _breaker(healer, part, now, (column, width), utc_offset_s) for part in healer.breakers
+    ]
     if not healer.breakers:
         lines.append((gap(3), cell("none yet: every scope is closed", "dim")))
     lines.append(_head("Buckets", len(healer.buckets)))
-    lines += [_bucket(healer, part, now, width) for part in healer.buckets]
+    lines += [_bucket(healer, part, now, (column, width)) for part in healer.buckets]
     if not healer.buckets:
         lines.append((gap(3), cell("none yet: every scope is full", "dim")))
     lines.append(_head("Markers", healer.markers_total))
@@ -37,9 +40,9 @@ def _head(title: str, number: int) -> Line:
 
 
 def _breaker(
-    healer: HealerState, part: ScopedBreaker, now: float, width: int, utc_offset_s: int
+    healer: HealerState, part: ScopedBreaker, now: float, widths: tuple[int, int], utc_offset_s: int
 ) -> Line:
-    scope_width = max(10, width // 3)
+    scope_width, width = widths
     start = (gap(3), fit(part.scope, scope_width), gap(1))
     if isinstance(part.record, Corrupt):
         return (*start, fit(f"CORRUPT {part.record.why}", width - scope_width - 5, "alarm"))
@@ -51,7 +54,7 @@ def _breaker(
     if state.state is Circuit.HALF_OPEN:
         says += ", probe out" if state.probe_out else ", one probe may go"
     elif state.until is not None and state.state in {Circuit.OPEN, Circuit.FORCED_OPEN}:
-        says += f", until {when(state.until, now, utc_offset_s).removeprefix('at ')}"
+        says += f", until {clock_time(state.until, utc_offset_s)}"
     elif state.state is Circuit.FORCED_OPEN:
         says += ", until reset"
     if isinstance(part.record, BreakerRecord) and state.anomaly:
@@ -66,8 +69,8 @@ def _breaker(
     )
 
 
-def _bucket(healer: HealerState, part: ScopedBucket, now: float, width: int) -> Line:
-    scope_width = max(10, width // 3)
+def _bucket(healer: HealerState, part: ScopedBucket, now: float, widths: tuple[int, int]) -> Line:
+    scope_width, width = widths
     start = (gap(3), fit(part.scope, scope_width), gap(1))
     if isinstance(part.record, Corrupt):
         return (*start, fit(f"CORRUPT {part.record.why}", width - scope_width - 5, "alarm"))
@@ -113,9 +116,10 @@ def _marker(
         gap(3),
         cell("●" if active else "○", "text" if active else "dim"),
         gap(1),
-        fit(name, max(10, width - 44), "text" if active else "dim"),
+        fit(name, max(10, width - 35), "text" if active else "dim"),
         gap(1),
         fit(outcome, 11, "dim"),
         gap(1),
-        fit(since(marker.at, now, utc_offset_s), 24, "dim"),
+        cell(clock_time(marker.at, utc_offset_s), "dim"),
+        fit(age(now - marker.at), 5, "dim", right=True),
     )

@@ -16,9 +16,11 @@ class Rule(CellView):
 
     def label(self, title: str, note: str = "", tone: str = "dim") -> None:
         """Write on the rule."""
+        before = (self._left, self._right)
         self._left = _titled(title)
         self._right = (gap(1), cell(note, tone), gap(1)) if note else ()
-        self._draw()
+        if (self._left, self._right) != before:
+            self._draw()
 
     def on_resize(self) -> None:
         """Draw for the new width."""

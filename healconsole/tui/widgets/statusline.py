@@ -81,7 +81,7 @@ def second_line(status: Status, width: int) -> Line:
     left += [piece for text in snapshot.anomalies for piece in (gap(2), cell(f"! {text}", "warn"))]
     incident = status.view.incident
     right = (cell("incident ", "dim"), cell(incident, "text"), gap(1)) if incident else ()
-    return spread(tuple(left), right, width, ())
+    return spread(tuple(left), right, width, right[1:])
 
 
 def zone_word(utc_offset_s: int) -> str:

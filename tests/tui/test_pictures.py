@@ -1,0 +1,167 @@
+"""Pictures of every screen in every state that matters, at the three sizes.
+
+``pytest tests/tui/test_pictures.py --snapshot-update`` records them again; look at each before it
+is committed. ``screenshots/`` holds copies of some of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from textual.pilot import Pilot
+
+from healconsole.core.snapshot import Snapshot
+from tests.tui import scenes
+from tests.tui.conftest import Recording
+
+SIZES = [
+    pytest.param((80, 24), id="80x24"),
+    pytest.param((120, 40), id="120x40"),
+    pytest.param((200, 50), id="200x50"),
+]
+SMALL_AND_NORMAL = SIZES[:2]
+
+SnapCompare = Callable[..., bool]
+
+
+async def _settled(pilot: Pilot[int]) -> None:
+    await pilot.pause()
+    await pilot.pause()
+
+
+@pytest.fixture
+def picture(snap_compare: SnapCompare) -> Callable[..., None]:
+    """Compare a screen with its picture."""
+
+    def compare(snapshot: Snapshot, size: tuple[int, int], *press: str, **view: object) -> None:
+        recording = Recording(snapshot, **view)
+        assert snap_compare(recording.app, press=press, terminal_size=size, run_before=_settled)
+
+    return compare
+
+
+Picture = Callable[..., None]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_home_healthy(picture: Picture, size: tuple[int, int]) -> None:
+    picture(scenes.healthy(), size)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_home_one_open(picture: Picture, size: tuple[int, int]) -> None:
+    picture(scenes.one_open(), size)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_home_stale(picture: Picture, size: tuple[int, int]) -> None:
+    picture(scenes.stale(), size)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_home_corrupt_file(picture: Picture, size: tuple[int, int]) -> None:
+    picture(scenes.corrupt_file(), size)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_home_redis_unknown(picture: Picture, size: tuple[int, int]) -> None:
+    picture(scenes.redis_unknown(), size)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_home_empty(picture: Picture, size: tuple[int, int]) -> None:
+    picture(scenes.empty(), size)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_home_dry_run(picture: Picture, size: tuple[int, int]) -> None:
+    picture(scenes.dry_run(), size)
+
+
+@pytest.mark.parametrize("size", SMALL_AND_NORMAL)
+def test_home_many(picture: Picture, size: tuple[int, int]) -> None:
+    picture(scenes.many(60), size, "down", "space", "space")
+
+
+@pytest.mark.parametrize("size", SMALL_AND_NORMAL)
+def test_home_light(picture: Picture, size: tuple[int, int]) -> None:
+    picture(scenes.one_open(), size, theme="healconsole-light")
+
+
+@pytest.mark.parametrize("size", SMALL_AND_NORMAL)
+def test_home_sixteen_colours(picture: Picture, size: tuple[int, int]) -> None:
+    picture(scenes.one_open(), size, theme="ansi-dark")
+
+
+@pytest.mark.parametrize("size", SMALL_AND_NORMAL)
+def test_home_no_color(
+    picture: Picture, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    picture(scenes.one_open(), size)
+
+
+@pytest.mark.parametrize("size", SMALL_AND_NORMAL)
+def test_home_read_only(picture: Picture, size: tuple[int, int]) -> None:
+    picture(scenes.one_open(), size, read_only=True)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_healer(picture: Picture, size: tuple[int, int]) -> None:
+    picture(scenes.one_open(), size, "enter")
+
+
+@pytest.mark.parametrize("size", SMALL_AND_NORMAL)
+def test_audit(picture: Picture, size: tuple[int, int]) -> None:
+    picture(scenes.one_open(), size, "a", "up", "up")
+
+
+@pytest.mark.parametrize("size", SMALL_AND_NORMAL)
+def test_audit_event(picture: Picture, size: tuple[int, int]) -> None:
+    picture(scenes.one_open(), size, "a", "up", "up", "enter")
+
+
+@pytest.mark.parametrize("size", SMALL_AND_NORMAL)
+def test_audit_filter(picture: Picture, size: tuple[int, int]) -> None:
+    picture(scenes.one_open(), size, "a", "slash", *"outcome:verify*")
+
+
+@pytest.mark.parametrize("size", SMALL_AND_NORMAL)
+def test_locks(picture: Picture, size: tuple[int, int]) -> None:
+    picture(scenes.one_open(), size, "l")
+
+
+@pytest.mark.parametrize("size", SMALL_AND_NORMAL)
+def test_explain(picture: Picture, size: tuple[int, int]) -> None:
+    picture(scenes.one_open(), size, "e")
+
+
+@pytest.mark.parametrize("size", SMALL_AND_NORMAL)
+def test_help(picture: Picture, size: tuple[int, int]) -> None:
+    picture(scenes.one_open(), size, "question_mark")
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_wall(picture: Picture, size: tuple[int, int]) -> None:
+    picture(scenes.one_open(), size, wall=True, read_only=True)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_dialog_trip(picture: Picture, size: tuple[int, int]) -> None:
+    picture(scenes.one_open(), size, "t")
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_dialog_reset(picture: Picture, size: tuple[int, int]) -> None:
+    picture(scenes.one_open(), size, "r")
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_dialog_dry_run(picture: Picture, size: tuple[int, int]) -> None:
+    picture(scenes.one_open(), size, "d")
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_dialog_run(picture: Picture, size: tuple[int, int]) -> None:
+    picture(scenes.one_open(), size, "x")
