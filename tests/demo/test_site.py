@@ -67,6 +67,25 @@ def test_kill_9_leaves_nothing_behind(tmp_path: Path, environment: dict[str, str
     wait_gone(tmp_path)
 
 
+@pytest.mark.timeout(120)
+@pytest.mark.skipif(
+    os.environ.get("HEALCONSOLE_LONG") != "1", reason="a minute long: HEALCONSOLE_LONG=1 runs it"
+)
+def test_without_guardrails_more_is_restarted_and_the_site_is_down_longer(
+    environment: dict[str, str],
+) -> None:
+    done = subprocess.run(
+        (*CONSOLE, "demo", "--bad"),
+        env=environment, capture_output=True, text=True, check=False, timeout=110,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    rows = {line[:20].strip(): line[20:].split() for line in done.stdout.splitlines()[-3:]}
+    guarded, unguarded = rows["restarts"]
+    assert int(unguarded) > 5 * int(guarded)
+    down = [float(word) for word in rows["site down"] if word != "s"]
+    assert down[0] < down[1]
+
+
 def test_fix_without_a_demo_is_refused_in_one_line(environment: dict[str, str]) -> None:
     done = subprocess.run(
         (*CONSOLE, "demo", "fix"), env=environment, capture_output=True, text=True, check=False

@@ -82,6 +82,11 @@ def breaker(site: Path) -> list[str]:
     return (site / "state" / HEALER / "cb" / "restart_worker").read_text().split()
 
 
+def in_dialog(app: ConsoleApp) -> bool:
+    """Whether an act is being asked about."""
+    return isinstance(app.screen, ActDialog)
+
+
 async def settled(pilot: Pilot[int]) -> None:
     """Until no act is under way any more."""
     await pilot.pause()
@@ -105,7 +110,7 @@ async def test_reset_needs_reason_and_name_then_opens_a_probe_and_is_undone(site
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
         await pilot.press("r")
-        assert isinstance(app.screen, ActDialog)
+        assert in_dialog(app)
         button = app.screen.query_one("#act", Button)
         assert button.disabled
         assert "reason" in hint(app)
@@ -121,7 +126,7 @@ async def test_reset_needs_reason_and_name_then_opens_a_probe_and_is_undone(site
         button.focus()
         await pilot.press("enter")
         await settled(pilot)
-        assert not isinstance(app.screen, ActDialog)
+        assert not in_dialog(app)
         assert breaker(site)[4] == "half-open"
         event = events(site)[-1]
         assert event["outcome"] == "operator-reset"
@@ -152,7 +157,7 @@ async def test_state_that_changed_underneath_is_not_overwritten(site: Path) -> N
         app.screen.query_one("#act", Button).focus()
         await pilot.press("enter")
         await settled(pilot)
-        assert isinstance(app.screen, ActDialog)
+        assert in_dialog(app)
         assert "changed underneath you" in hint(app)
         assert " ".join(breaker(site)) == changed.strip()
 
@@ -189,7 +194,7 @@ async def test_an_unwritable_audit_log_means_that_nothing_happens(site: Path) ->
         app.screen.query_one("#act", Button).focus()
         await pilot.press("enter")
         await settled(pilot)
-        assert isinstance(app.screen, ActDialog)
+        assert in_dialog(app)
         assert "audit.jsonl" in hint(app)
     assert breaker(site) == before
 
@@ -201,7 +206,7 @@ async def test_escape_changes_nothing(site: Path) -> None:
         await pilot.pause()
         for key in ("t", "r"):
             await pilot.press(key)
-            assert isinstance(app.screen, ActDialog)
+            assert in_dialog(app)
             await pilot.press("escape")
-            assert not isinstance(app.screen, ActDialog)
+            assert not in_dialog(app)
     assert not (site / "audit.jsonl").exists()
