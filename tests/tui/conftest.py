@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,16 +45,11 @@ class RecordedFeed:
 class Recording:
     """An app on a recorded snapshot, with the feed that drives it and the hand of its clock."""
 
-    def __init__(self, snapshot: Snapshot, log: LogReader | None = None, **view: object) -> None:
+    def __init__(self, snapshot: Snapshot, *, log: LogReader | None = None, **view: Any) -> None:
         self.now = NOW
         self.feeds: list[RecordedFeed] = []
-        options: dict[str, object] = {
-            "operator": "ana",
-            "incident": "INC-4711",
-            "read_only": False,
-            **view,
-        }
-        shown = View(**options)  # type: ignore[arg-type] # a test names real fields
+        options = {"operator": "ana", "incident": "INC-4711", "read_only": False, **view}
+        shown = View(**options)
 
         def feed(on_snapshot: Callable[[Snapshot], None]) -> RecordedFeed:
             self.feeds.append(RecordedFeed(snapshot, on_snapshot))

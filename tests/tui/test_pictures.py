@@ -7,6 +7,7 @@ is committed. ``screenshots/`` holds copies of some of them.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
@@ -34,7 +35,7 @@ async def _settled(pilot: Pilot[int]) -> None:
 def picture(snap_compare: SnapCompare) -> Callable[..., None]:
     """Compare a screen with its picture."""
 
-    def compare(snapshot: Snapshot, size: tuple[int, int], *press: str, **view: object) -> None:
+    def compare(snapshot: Snapshot, size: tuple[int, int], *press: str, **view: Any) -> None:
         recording = Recording(snapshot, **view)
         assert snap_compare(recording.app, press=press, terminal_size=size, run_before=_settled)
 

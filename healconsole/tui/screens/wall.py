@@ -62,7 +62,9 @@ class WallScreen(ConsoleScreen):
         attention = self.query_one("#wall-list", CellView)
         bad = [row for row in shown if row.severity >= 2]
         room = max(1, attention.size.height)
-        lines = [_needs(row, attention.size.width or 80) for row in bad[:room]]
+        lines = [
+            _needs(row, attention.size.width or 80, app.board.longest_name) for row in bad[:room]
+        ]
         if len(bad) > room:
             lines[-1] = (gap(3), cell(f"… and {len(bad) - room + 1} more", "warn"))
         elif 2 * len(bad) <= room:  # with room to spare, air between the lines
@@ -108,10 +110,10 @@ class WallScreen(ConsoleScreen):
         return spread(tuple(left), (*right, gap(1)), width, right)
 
 
-def _needs(row: HealerRow, width: int) -> Line:
+def _needs(row: HealerRow, width: int, longest: int) -> Line:
     sign = SEVERITY_SIGNS[min(row.severity, len(SEVERITY_SIGNS) - 1)]
     left = "" if row.circuit_remaining is None else countdown(row.circuit_remaining)
-    name = min(40, max(20, width // 3))
+    name = min(longest + 1, width // 2)
     return (
         gap(1),
         cell(row.glyph, sign.tone),
@@ -122,5 +124,5 @@ def _needs(row: HealerRow, width: int) -> Line:
         gap(1),
         fit(left, 7, sign.tone, right=True),
         gap(2),
-        fit(row.problem, max(0, width - name - 28), "text"),
+        fit(row.problem, max(0, width - name - 27), "text"),
     )

@@ -18,16 +18,15 @@ _MARKERS_SHOWN = 200
 
 def parts_lines(healer: HealerState, now: float, width: int, utc_offset_s: int) -> list[Line]:
     """Return the breakers, buckets and markers of a healer."""
-    scopes = [len(part.scope) for part in (*healer.breakers, *healer.buckets)]
-    column = min(max(scopes, default=8), max(10, width // 3))
+    scopes = [len(part.scope) for part in healer.breakers]
+    scopes += [len(part.scope) for part in healer.buckets]
+    widths = (min(max(scopes, default=8), max(10, width // 3)), width)
     lines: list[Line] = [_head("Breakers", len(healer.breakers))]
-    lines += [
-        _breaker(healer, part, now, (column, width), utc_offset_s) for part in healer.breakers
-    ]
+    lines += [_breaker(healer, part, now, widths, utc_offset_s) for part in healer.breakers]
     if not healer.breakers:
         lines.append((gap(3), cell("none yet: every scope is closed", "dim")))
     lines.append(_head("Buckets", len(healer.buckets)))
-    lines += [_bucket(healer, part, now, (column, width)) for part in healer.buckets]
+    lines += [_bucket(healer, part, now, widths) for part in healer.buckets]
     if not healer.buckets:
         lines.append((gap(3), cell("none yet: every scope is full", "dim")))
     lines.append(_head("Markers", healer.markers_total))
