@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
+import time
 import weakref
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from healconsole.stores.processes import identity, lock_holder
+from healconsole.stores.locks import LockTimeout, wait_for_flock
+from healconsole.stores.processes import identity
 
 NAME: Final = ".singleton"
+PATIENCE: Final = 10.0
+"""Seconds that a lock is waited for in which no living process is named: a command that
+outlived its healer holds it, for as long as it takes."""
 
 _HELD: weakref.WeakSet[Singleton] = weakref.WeakSet()
 
@@ -46,14 +49,11 @@ class Singleton:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         descriptor = os.open(self.path, flags, 0o644)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._take(descriptor)
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()} {identity(os.getpid()) or 0}\n".encode(), 0)
-        except OSError as error:
-            found = os.fstat(descriptor)
+        except BaseException:
             os.close(descriptor)
-            if error.errno in {errno.EWOULDBLOCK, errno.EACCES}:
-                raise AlreadyRunning(self.healer, lock_holder(found.st_dev, found.st_ino)) from None
             raise
         self._descriptor = descriptor
         _HELD.add(self)
@@ -69,11 +69,34 @@ class Singleton:
             os.ftruncate(self._descriptor, 0)
         self._drop()
 
+    def _take(self, descriptor: int) -> None:
+        until = time.monotonic()
+        end = until + PATIENCE
+        while True:
+            try:
+                wait_for_flock(descriptor, until, NAME)
+            except LockTimeout:
+                # Looked at again and again: who has just taken it is about to write its name.
+                pid = _named_in(descriptor)
+                if pid is not None or until >= end:
+                    raise AlreadyRunning(self.healer, pid) from None
+                until = min(end, time.monotonic() + 0.1)
+            else:
+                return
+
     def _drop(self) -> None:
         descriptor, self._descriptor = self._descriptor, -1
         _HELD.discard(self)
         if descriptor >= 0:
             os.close(descriptor)
+
+
+def _named_in(descriptor: int) -> int | None:
+    """The living process that a lock file names; None if there is none."""
+    pid, _, start = os.pread(descriptor, 64, 0).strip().partition(b" ")
+    if not (pid.isdigit() and start.isdigit()):
+        return None
+    return int(pid) if identity(int(pid)) == int(start) else None
 
 
 def _drop_in_child() -> None:
