@@ -37,7 +37,7 @@ class Table(App[None]):
     def on_mount(self) -> None:
         table = self.query_one(DataTable)
         for column in ("HEALER", "CIRCUIT", "TOKENS", "MARKS", "BEAT", "MODE", "LAST"):
-            table.add_column(column, key=column, width=10)
+            table.add_column(column, key=column, width=12)
         for number in range(self.rows):
             name = f"healer-{number:04d}"
             table.add_row(name, "closed", "3.0/3", "0/0", "0s", "LIVE", "ok", key=name)
