@@ -37,7 +37,10 @@ def many(short: int, full: int) -> int:
 
 @dataclass(frozen=True)
 class ShellSite:
-    """Where the bash healers of one test work. ``now`` is what their clock says; None: the real one."""
+    """Where the bash healers of one test work.
+
+    ``now`` is what their clock says; None: the real one.
+    """
 
     root: Path
     now: int | None = NOON

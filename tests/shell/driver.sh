@@ -13,5 +13,7 @@ mark() { printf . >>"$TEST_ROOT/$1"; }
 act() { mark acted; }
 good() { :; }
 bad() { return 7; }
+nap() { read -r -t 0.01 <> <(:) || :; }
+await() { until [[ -e $TEST_ROOT/$1 ]]; do nap; done; }
 
 eval "$1"

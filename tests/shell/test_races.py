@@ -45,7 +45,8 @@ def test_the_old_name_of_the_bucket_grants_no_more_either(site: ShellSite) -> No
     tries = many(4, 625)
     granted = site.race(
         16,
-        f"n=0; for ((i = 0; i < {tries}; i++)); do heal_rate_check fix 0 10 && ((n += 1)); done; echo $n",
+        f"n=0; for ((i = 0; i < {tries}; i++)); do heal_rate_check fix 0 10 && ((n += 1)); done\n"
+        "echo $n",
         timeout=100 if not LONG else 3_000,
     )
     assert sum(map(int, granted)) == 10
@@ -65,7 +66,8 @@ def test_no_failed_action_is_lost(site: ShellSite) -> None:
     each = many(1, 40)
     site.race(
         16,
-        f"for ((i = 0; i < {each}; i++)); do heal_act_with_guardrails \"fix $INDEX $i\" bad good; done\ntrue",
+        f"for ((i = 0; i < {each}; i++)); do\n"
+        'heal_act_with_guardrails "fix $INDEX $i" bad good; done; true',
         timeout=100 if not LONG else 3_000,
     )
     assert breaker(site, "fix").failures == 16 * each
@@ -78,7 +80,7 @@ def test_a_half_open_breaker_lends_one_probe(site: ShellSite, number: int) -> No
     site.write("cb/fix", f"3 {NOON - 700 - number} 3 600 open {NOON - 100 - number}\n")
     # The probe ends when the others were denied: nobody comes after it has closed the breaker.
     script = """
-    probe() { act; until [[ $(wc -c <"$TEST_ROOT/denied") -ge 15 ]]; do read -r -t 0.01 <> <(:) || :; done; }
+    probe() { act; until [[ $(wc -c <"$TEST_ROOT/denied") -ge 15 ]]; do nap; done; }
     heal_act_with_guardrails "fix process=$INDEX" probe good || exit 1
     [[ $_heal_v_guard != circuit ]] || mark denied
     """
@@ -88,10 +90,14 @@ def test_a_half_open_breaker_lends_one_probe(site: ShellSite, number: int) -> No
     assert breaker(site, "fix").state is Circuit.CLOSED
 
 
-def test_a_probe_whose_owner_was_killed_is_lent_to_one_other_after_its_lease(site: ShellSite) -> None:
+def test_a_probe_whose_owner_was_killed_is_lent_to_one_other_after_its_lease(
+    site: ShellSite,
+) -> None:
     limited = site.limited(CB_MAX=3, CB_COOLDOWN=600)
     site.write("cb/fix", f"3 {NOON - 700} 3 600 open {NOON - 100}\n")
-    died = limited.run('die() { kill -KILL "$PPID_OF"; }; PPID_OF=$$; heal_act_with_guardrails "fix 1" die good')
+    died = limited.run(
+        'die() { kill -KILL "$PPID_OF"; }; PPID_OF=$$; heal_act_with_guardrails "fix 1" die good'
+    )
     assert died.returncode == -9
     # Settling it counts a failure: the breaker is open for another cooldown, and then half-open.
     assert limited.at(NOON + 5).act("fix 2") == "denied circuit"

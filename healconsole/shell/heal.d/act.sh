@@ -149,17 +149,18 @@ _heal_child_settle() {
 }
 
 # TERM, HUP and INT wait until the outcome is recorded; a file-size limit is an error, not a death.
-_heal_traps=''
+_heal_traps='' _heal_held=0
 _heal_hold_signals() {
-  _heal_stopped=''
-  _heal_trap_of TERM HUP INT XFSZ
-  _heal_traps=$_heal_text
+  _heal_stopped='' _heal_held=0
+  _heal_trap_of TERM HUP INT XFSZ || return 0
+  _heal_held=1 _heal_traps=$_heal_text
   trap '_heal_stopped=TERM' TERM
   trap '_heal_stopped=HUP' HUP
   trap '_heal_stopped=INT' INT
   trap '' XFSZ
 }
 _heal_free_signals() {
+  ((_heal_held)) || return 0
   trap - TERM HUP INT XFSZ
   [[ -z $_heal_traps ]] || eval "$_heal_traps"
   _heal_traps=''

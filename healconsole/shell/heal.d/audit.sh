@@ -160,7 +160,11 @@ _heal_denied() {
     return 0
   fi
   _heal_event denied "$_heal_v_reason" "$_heal_v_guard"
-  _heal_append || heal_log "$_heal_problem"
+  if ! _heal_append; then
+    # Nobody was told, so the next denial is the first that is.
+    heal_log "$_heal_problem"
+    return 0
+  fi
   ((${#_heal_runs[@]} < 256)) || _heal_denials_over
   _heal_runs["$scope"]="1 $_heal_v_guard"
 }

@@ -106,7 +106,9 @@ _heal_pretend_recovered() {
   [[ $_heal_c_file == "$_heal_file" ]] || return 0
   if ((_heal_g_cb != 2)) && [[ $rc -ne 0 || $_heal_m_outcome != success ]]; then
     _heal_after_failure "$_heal_g_cb"
-    IFS=' ' read -r _heal_b_failures _heal_b_last _ _ _heal_b_state _heal_b_until <<<"$_heal_text"
+    # shellcheck disable=SC2206 # words they are
+    local field=($_heal_text)
+    _heal_b_failures=${field[0]} _heal_b_last=${field[1]} _heal_b_state=${field[4]} _heal_b_until=${field[5]}
     _heal_g_cb=0
   fi
   ((_heal_dry || _heal_g_rate == 2)) && return 0

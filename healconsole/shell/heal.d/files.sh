@@ -34,7 +34,7 @@ _heal_ticks() {
 # a pipe, whose write end can be opened again; before that it costs a fork.
 _heal_pipe() {
   local line
-  exec {_heal_pr}<<<''
+  { exec {_heal_pr}<<<''; } 2>/dev/null
   if [[ -p /proc/self/fd/$_heal_pr ]]; then
     IFS= read -r -u "$_heal_pr" line
   else
@@ -49,17 +49,18 @@ _heal_hash() {
   local text out fd paths=() fds=()
   _heal_hashes=()
   for text; do
-    _heal_pipe || return 1
-    printf '%s' "$text" >&"$_heal_pw"
-    exec {_heal_pw}>&-
+    _heal_pipe || break
     fds+=("$_heal_pr")
-    paths+=("/proc/self/fd/$_heal_pr")
+    # A text that did not get through whole would be another text's key.
+    { printf '%s' "$text" >&"$_heal_pw"; } 2>/dev/null && paths+=("/proc/self/fd/$_heal_pr")
+    exec {_heal_pw}>&-
   done
-  out=$(exec sha256sum "${paths[@]}" 2>/dev/null) || out=''
+  out=''
+  if ((${#paths[@]} == $#)); then out=$(exec sha256sum "${paths[@]}" 2>/dev/null) || out=''; fi
   for fd in "${fds[@]}"; do exec {fd}<&-; done
-  while IFS=' ' read -r text _; do
+  for text in $out; do
     [[ ${#text} -eq 64 && $text != *[^0-9a-f]* ]] && _heal_hashes+=("$text")
-  done <<<"$out"
+  done
   ((${#_heal_hashes[@]} == $#))
 }
 

@@ -9,7 +9,7 @@ heal_act_with_guardrails() {
   local - _heal_fatal=0 _heal_err
   [[ $- == *e* ]] || return 1
   set +e
-  _heal_call _heal_trap_of ERR
+  _heal_call _heal_trap_of ERR || return 1
   _heal_err=$_heal_text
   # The ERR trap is silent exactly where errexit is: in a condition.
   trap '_heal_fatal=1' ERR
@@ -188,13 +188,14 @@ heal_rate_limit_check() { heal_rate_check "$@"; }
 heal_circuit_breaker_check() { heal_cb_check "$@"; }
 heal_circuit_breaker_record() { heal_cb_record "$@"; }
 
-# What "trap -p" says of the signals, in _heal_text.
+# What "trap -p" says of the signals, in _heal_text; 1 if it cannot be had.
 _heal_trap_of() {
-  local line
   _heal_text=''
-  _heal_pipe || return 0
-  trap -p "$@" >&"$_heal_pw"
+  _heal_pipe || return 1
+  local rc=0
+  { trap -p "$@" >&"$_heal_pw"; } 2>/dev/null || rc=1
   exec {_heal_pw}>&-
-  while IFS= read -r -u "$_heal_pr" line; do _heal_text+=$line$'\n'; done
+  IFS= read -r -N 65536 -u "$_heal_pr" _heal_text
   exec {_heal_pr}<&-
+  return "$rc"
 }

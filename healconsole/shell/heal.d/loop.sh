@@ -8,7 +8,7 @@ _heal_single_fd='' _heal_stop='' _heal_wake=0 _heal_seq=0 _heal_forced_dry=0 _he
 # get INTENT and FACT. Exit status: 0 done or denied, 1 failed or another instance runs, 2 usage.
 heal_main() {
   local _heal_main_rc=0 _heal_outer
-  _heal_call _heal_trap_of TERM HUP INT USR1
+  _heal_call _heal_trap_of TERM HUP INT USR1 || return 1
   _heal_outer=$_heal_text
   _heal_call _heal_main "$@" || _heal_main_rc=$?
   trap - TERM HUP INT USR1
@@ -150,8 +150,9 @@ _heal_singleton() {
   # Where no living process is named, a command that outlived its healer holds the lock, for as long as
   # it takes, or a healer that is about to write its name.
   until flock -x "${how[@]}" "$_heal_single_fd" 2>/dev/null; do
-    if _heal_line "$path" && IFS=' ' read -r pid start <<<"$_heal_raw" && _heal_start_time "${pid//[^0-9]/}" &&
-      [[ $_heal_text == "$start" ]]; then
+    _heal_line "$path" || _heal_raw=''
+    pid=${_heal_raw%% *} start=${_heal_raw##* }
+    if [[ -n $pid && ${#pid} -le 10 && $pid != *[^0-9]* ]] && _heal_start_time "$pid" && [[ $_heal_text == "$start" ]]; then
       who="as pid $pid"
     elif ((tries -= 1)); then
       how=(-w 0.5)

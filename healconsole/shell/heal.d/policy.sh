@@ -5,14 +5,14 @@ _heal_dir='' _heal_audit='' _heal_host='' _heal_problem=''
 _heal_rate=16700 _heal_burst=3 _heal_max=3 _heal_cool=600 _heal_bucket=300 _heal_lease=125
 _heal_settle=5 _heal_action_timeout=60 _heal_check_timeout=30
 
-# Run a function of ours in a shell of ours: no errexit, nounset, noglob or noclobber, plain IFS, bytes
-# for characters. The caller has all of it back when this returns, and so does the caller's code that
+# Run a function of ours in a shell of ours: no errexit, nounset or noclobber, no globbing (so that an
+# unquoted value splits into words and nothing else), plain IFS, bytes for characters. The caller has all of it back when this returns, and so does the caller's code that
 # the library runs (_heal_as_caller).
 _heal_call() {
   local - _heal_flags=$- _heal_rc=0 _heal_shopts='' _heal_option
   local _heal_ifs_was=${IFS+x} _heal_ifs=${IFS-} _heal_lc_was=${LC_ALL+x} _heal_lc=${LC_ALL-}
   local IFS=$' \t\n' LC_ALL=C
-  set +eufC
+  set +euC -f
   for _heal_option in nocasematch failglob dotglob nullglob; do
     if shopt -q "$_heal_option"; then
       _heal_shopts+=" $_heal_option"
@@ -29,7 +29,7 @@ _heal_call() {
 _heal_as_caller() {
   # shellcheck disable=SC2086 # words they are
   [[ -z $_heal_shopts ]] || shopt -s $_heal_shopts
-  [[ $_heal_flags != *f* ]] || set -f
+  [[ $_heal_flags == *f* ]] || set +f
   [[ $_heal_flags != *C* ]] || set -C
   [[ $_heal_flags != *u* ]] || set -u
   if [[ -n $_heal_lc_was ]]; then LC_ALL=$_heal_lc; else unset LC_ALL; fi

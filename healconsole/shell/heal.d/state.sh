@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # the parts of heal.sh share their variables
 # State files as records in variables. Each reader returns 0 read, 1 missing, 2 corrupt (_heal_why).
 
-_heal_r_last=0 _heal_r_tokens=0 _heal_r_raw=''
+_heal_r_last=0 _heal_r_tokens=0
 _heal_b_failures=0 _heal_b_last=0 _heal_b_state='' _heal_b_until=0 _heal_b_raw=''
 _heal_m_at=0 _heal_m_outcome='' _heal_m_scope='' _heal_m_pid=''
 _heal_o_word='' _heal_o_until=0 _heal_o_operator=''
@@ -11,39 +11,38 @@ _heal_start='' _heal_boot='' _heal_start_of=''
 
 # Bucket: the path below the state directory.
 _heal_read_bucket() {
-  _heal_r_raw=''
   _heal_line "$_heal_dir/$1" || return $?
-  local last tokens rate burst more
-  IFS=$' \t' read -r last tokens rate burst more <<<"$_heal_raw"
-  _heal_is_epoch "$last" && _heal_is_decimal "$tokens" && [[ -z $more ]] || return 2
-  if [[ -n $rate ]]; then
-    _heal_is_decimal "$rate" && _heal_is_positive "$burst" || return 2
+  # shellcheck disable=SC2206 # words they are
+  local field=($_heal_raw)
+  ((${#field[@]} == 2 || ${#field[@]} == 4)) && _heal_is_epoch "${field[0]}" && _heal_is_decimal "${field[1]}" || return 2
+  if ((${#field[@]} == 4)); then
+    _heal_is_decimal "${field[2]}" && _heal_is_positive "${field[3]}" || return 2
   fi
-  _heal_micro "$tokens"
-  _heal_r_last=$last _heal_r_tokens=$_heal_num _heal_r_raw=$_heal_raw
+  _heal_micro "${field[1]}"
+  _heal_r_last=${field[0]} _heal_r_tokens=$_heal_num
 }
 
 _heal_read_breaker() {
   _heal_b_raw=''
   _heal_line "$_heal_dir/cb/$1" || return $?
-  local failures last max cooldown state until more
-  IFS=$' \t' read -r failures last max cooldown state until more <<<"$_heal_raw"
-  _heal_is_count "$failures" && _heal_is_epoch "$last" && [[ -z $more ]] || return 2
-  if [[ -n $max ]]; then
-    _heal_is_positive "$max" && _heal_is_seconds "$cooldown" && _heal_is_epoch "$until" || return 2
-    [[ $state == @(closed|open|half-open|forced-open) ]] || return 2
+  # shellcheck disable=SC2206 # words they are
+  local field=($_heal_raw)
+  ((${#field[@]} == 2 || ${#field[@]} == 6)) && _heal_is_count "${field[0]}" && _heal_is_epoch "${field[1]}" || return 2
+  if ((${#field[@]} == 6)); then
+    _heal_is_positive "${field[2]}" && _heal_is_seconds "${field[3]}" && _heal_is_epoch "${field[5]}" || return 2
+    [[ ${field[4]} == @(closed|open|half-open|forced-open) ]] || return 2
   fi
-  _heal_b_failures=$failures _heal_b_last=$last _heal_b_state=$state _heal_b_until=${until:-0}
+  _heal_b_failures=${field[0]} _heal_b_last=${field[1]} _heal_b_state=${field[4]-} _heal_b_until=${field[5]-0}
   _heal_b_raw=$_heal_raw
 }
 
 _heal_read_override() {
   _heal_line "$_heal_dir/$1" || return $?
-  local word since until operator more
-  IFS=$' \t' read -r word since until operator more <<<"$_heal_raw"
-  [[ $word == @(on|off) && -z $more ]] && _heal_is_epoch "$since" && _heal_is_epoch "$until" || return 2
-  [[ -n $operator && ${#operator} -le 64 && $operator != *[^A-Za-z0-9._@-]* ]] || return 2
-  _heal_o_word=$word _heal_o_until=$until _heal_o_operator=$operator
+  # shellcheck disable=SC2206 # words they are
+  local field=($_heal_raw)
+  [[ ${#field[@]} -eq 4 && ${field[0]} == @(on|off) ]] && _heal_is_epoch "${field[1]}" && _heal_is_epoch "${field[2]}" || return 2
+  [[ ${#field[3]} -le 64 && ${field[3]} != *[^A-Za-z0-9._@-]* ]] || return 2
+  _heal_o_word=${field[0]} _heal_o_until=${field[2]} _heal_o_operator=${field[3]}
 }
 
 # Take one string off the front of a JSON text: _heal_text its raw inside, _heal_rest what follows.
@@ -108,13 +107,19 @@ _heal_marker_line() {
 
 # Claim in slot $1; 1 if the slot is free.
 _heal_read_claim() {
-  local version pid start boot at key file probe last tokens intent
+  local version pid start boot at key file probe last tokens intent name
   _heal_slurp "$_heal_dir/claims/$1" || return $?
   [[ -n $_heal_raw ]] || return 1
   _heal_raw=${_heal_raw%$'\n'}
   _heal_why='does not match its format'
   [[ -n $_heal_raw && $_heal_raw != *[^' '-'~'$'\t']* && $_heal_raw == v1* && $_heal_raw != *[$' \t'] ]] || return 2
-  IFS=$' \t' read -r version pid start boot at key file probe last tokens intent <<<"$_heal_raw"
+  # Not split into words: blanks in the intent are the intent's.
+  intent=$_heal_raw
+  for name in version pid start boot at key file probe last tokens; do
+    printf -v "$name" '%s' "${intent%%[$' \t']*}"
+    intent=${intent#"${!name}"}
+    intent=${intent#"${intent%%[!$' \t']*}"}
+  done
   [[ $version == v1 && ${#pid} -le 10 && $pid == [1-9]*([0-9]) ]] || return 2
   [[ ${#start} -le 19 && $start == @(0|[1-9]*([0-9])) ]] || return 2
   [[ ${#boot} -eq 8 && $boot != *[^0-9a-f]* && ${#key} -eq 64 && $key != *[^0-9a-f]* ]] || return 2
@@ -140,8 +145,8 @@ _heal_start_time() {
   local stat=''
   { IFS= read -r -d '' stat <"/proc/$1/stat"; } 2>/dev/null
   [[ $stat == *') '* ]] || return 1
-  local fields
-  IFS=' ' read -r -a fields <<<"${stat##*') '}"
+  # shellcheck disable=SC2206 # words they are
+  local fields=(${stat##*') '})
   ((${#fields[@]} > 19)) && [[ ${fields[19]} != *[^0-9]* ]] || return 1
   [[ ${fields[0]} != [ZX] || ${fields[17]} != [01] ]] || return 1
   _heal_text=${fields[19]}
@@ -163,10 +168,12 @@ _heal_identity() {
 declare -ga _heal_slots=()
 _heal_list_slots() {
   local path number found=()
+  set +f
   for path in "$_heal_dir"/claims/*; do
     number=${path##*/}
     _heal_is_count "$number" && found[number]=1
   done
+  set -f
   _heal_slots=("${!found[@]}")
 }
 
