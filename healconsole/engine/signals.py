@@ -68,6 +68,15 @@ class Signals:
             return
 
 
+def _would_end(handler: object) -> bool:
+    """Whether a handler may end the process, or raise where it stands.
+
+    Ignored is ignored (nohup), what was not set from Python stays, and ``Signals`` only notes.
+    """
+    noting = isinstance(getattr(handler, "__self__", None), Signals)
+    return handler is not None and handler is not signal.SIG_IGN and not noting
+
+
 @contextmanager
 def deferred() -> Iterator[None]:
     """Let TERM, HUP and INT take effect only when the block is done.
@@ -82,8 +91,7 @@ def deferred() -> Iterator[None]:
     before = {
         number: signal.signal(number, lambda got, _frame: arrived.append(got))
         for number in STOPPING
-        # Ignored is ignored (nohup), and a handler that was not set from Python stays.
-        if signal.getsignal(number) not in {signal.SIG_IGN, None}
+        if _would_end(signal.getsignal(number))
     }
     try:
         yield

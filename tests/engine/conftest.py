@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.engine.healers import Program
 from tests.engine.sites import Site
 
 
@@ -13,3 +15,11 @@ from tests.engine.sites import Site
 def site(tmp_path: Path) -> Site:
     """A site of the test's own."""
     return Site(tmp_path)
+
+
+@pytest.fixture
+def program(site: Site) -> Iterator[Program]:
+    """A healer's program on the site; what of it still runs is ended with the test."""
+    program = Program(site)
+    yield program
+    program.end()

@@ -35,7 +35,7 @@ def install(
     for name in names:
         setattr(os, name, wrap(name, getattr(os, name)))
     if "flock" in names:
-        fcntl.flock = wrap("flock", fcntl.flock)  # type: ignore[assignment]
+        fcntl.flock = wrap("flock", fcntl.flock)
 
 
 def counted(names: tuple[str, ...], work: Callable[[], object]) -> int:

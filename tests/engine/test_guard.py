@@ -187,10 +187,14 @@ def test_a_changing_pid_gets_no_fresh_bucket_and_no_fresh_breaker(site: Site) ->
 
 
 def test_three_acts_and_then_the_circuit_is_open(site: Site) -> None:
+    def failing() -> bool:
+        site.act()
+        return False
+
     guard = site.guard(Policy(settle=0, burst=100))
     denied = 0
     for number in range(45):
-        result = guard.run(f"fix pid={number}", lambda: site.act() or False)
+        result = guard.run(f"fix pid={number}", failing)
         denied += result.outcome is Outcome.DENIED
         assert denied == 0 or result.verdict.guard == "circuit"
     assert (site.acts(), denied) == (3, 42)
