@@ -1,9 +1,11 @@
 """Stands between an operator's console and the cycle that it started.
 
 Run by path as a program of its own, in a session of its own, on the standard library alone:
-``relay.py -- COMMAND…``. It passes on what the cycle prints as long as somebody reads it, and
-goes on reading when nobody does: the console may die, or its SSH link drop, and the cycle is
-neither cut in two by SIGPIPE or SIGHUP nor held up by a full pipe. SIGTERM is passed on.
+``relay.py [--as UID:GID:GROUP,…] -- COMMAND…``; the user is the command's alone, for our own
+interpreter may be out of that user's reach. It passes on what the cycle prints as long as
+somebody reads it, and goes on reading when nobody does: the console may die, or its SSH link
+drop, and the cycle is neither cut in two by SIGPIPE or SIGHUP nor held up by a full pipe.
+SIGTERM is passed on.
 """
 
 from __future__ import annotations
@@ -20,6 +22,13 @@ CHUNK = 65_536
 
 def main(argv: list[str]) -> int:
     """Run the command; returns its exit code, as a shell says it."""
+    user = group = None
+    groups: list[int] | None = None
+    if argv[0] == "--as":
+        uid, gid, rest = argv[1].split(":")
+        user, group, groups = int(uid), int(gid), [int(text) for text in rest.split(",") if text]
+        argv = argv[2:]
+    argv = argv[1:]
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
     children: list[subprocess.Popen[bytes]] = []
@@ -33,7 +42,13 @@ def main(argv: list[str]) -> int:
     signal.signal(signal.SIGTERM, pass_on)
     try:
         child = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            user=user,
+            group=group,
+            extra_groups=groups,
         )
     except OSError as error:
         print(f"cannot start {argv[0]!r}: {error.strerror}", flush=True)
@@ -82,7 +97,4 @@ def _offer(data: bytes) -> None:
 
 
 if __name__ == "__main__":
-    arguments = sys.argv[1:]
-    if arguments[:1] == ["--"]:
-        arguments = arguments[1:]
-    raise SystemExit(main(arguments))
+    raise SystemExit(main(sys.argv[1:]))

@@ -232,16 +232,13 @@ class OperatorCycle:
         try:
             self._announce(reason, incident, "no daemon runs", "one cycle started")
             child = subprocess.Popen(
-                [sys.executable, "-I", relay.__file__, "--", *entry.command],
+                [sys.executable, "-I", relay.__file__, *_as(account), "--", *entry.command],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 env=self._environment(entry, account),
                 cwd="/",
                 start_new_session=True,
-                user=account.uid if account is not None else None,
-                group=account.gid if account is not None else None,
-                extra_groups=list(account.groups) if account is not None else None,
             )
             self._child = child
             if self._cancelled.is_set():
@@ -322,6 +319,12 @@ class LineBuffer:
     def rest(self) -> list[str]:
         """What has no newline yet, as a line of its own."""
         return self.feed(b"\n") if self._kept else []
+
+
+def _as(account: Account | None) -> list[str]:
+    if account is None:
+        return []
+    return ["--as", f"{account.uid}:{account.gid}:{','.join(map(str, account.groups))}"]
 
 
 def _longest(healer: HealerState) -> float:
