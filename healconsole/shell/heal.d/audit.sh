@@ -120,6 +120,17 @@ _heal_ends_whole() {
 
 # Append _heal_line_text. 1 with _heal_problem if it is not in the log.
 _heal_append() {
+  local rc=0 traps
+  # A limit on the size of files is an error, not a death; in a loop of ours it is one already.
+  if [[ -z $_heal_single_fd ]]; then
+    _heal_trap_of XFSZ && traps=$_heal_text && trap '' XFSZ
+  fi
+  _heal_append_line || rc=1
+  [[ -z ${traps+x} ]] || trap - XFSZ
+  [[ -z ${traps-} ]] || eval "$traps"
+  return "$rc"
+}
+_heal_append_line() {
   local rc=0
   _heal_problem=''
   if ! _heal_open_log; then
