@@ -166,6 +166,10 @@ class ConsoleApp(App[int]):
         """Return what a key is bound to, after the keymap of the configuration."""
         return self.view.keymap.get(key.id, key.keys)
 
+    def key_name(self, key: Key) -> str:
+        """Return the first of the keys that ``key`` is bound to."""
+        return self.keys_of(key).split(",", 1)[0]
+
     def why_not(self, key: Key, subject: HealerState | None) -> str:
         """Return why a key would not work now; empty if it would."""
         if key in keys.ACTS or key is keys.UNDO:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from typing import cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
@@ -37,10 +37,10 @@ class VerbProvider(Provider):
         why = screen.why_not(key)
         return f"{key.help} (not now: {why})" if why else key.help
 
-    def _runner(self, key: Key) -> Callable[[], Awaitable[None]]:
-        screen = self.screen
+    def _runner(self, key: Key) -> Callable[[], None]:
+        app = cast("ConsoleScreen", self.screen).console_app
 
-        async def run() -> None:
-            await screen.run_action(key.action)
+        def run() -> None:
+            app.simulate_key(app.key_name(key))
 
         return run

@@ -45,7 +45,7 @@ class RecordedFeed:
 class Recording:
     """An app on a recorded snapshot, with the feed that drives it and the hand of its clock."""
 
-    def __init__(self, snapshot: Snapshot, *, log: LogReader | None = None, **view: Any) -> None:
+    def __init__(self, snapshot: Snapshot, *, log: LogReader | None = None, **view: Any) -> None:  # noqa: ANN401
         self.now = NOW
         self.feeds: list[RecordedFeed] = []
         options = {"operator": "ana", "incident": "INC-4711", "read_only": False, **view}

@@ -35,7 +35,12 @@ async def _settled(pilot: Pilot[int]) -> None:
 def picture(snap_compare: SnapCompare) -> Callable[..., None]:
     """Compare a screen with its picture."""
 
-    def compare(snapshot: Snapshot, size: tuple[int, int], *press: str, **view: Any) -> None:
+    def compare(
+        snapshot: Snapshot,
+        size: tuple[int, int],
+        *press: str,
+        **view: Any,  # noqa: ANN401 - fields of View
+    ) -> None:
         recording = Recording(snapshot, **view)
         assert snap_compare(recording.app, press=press, terminal_size=size, run_before=_settled)
 

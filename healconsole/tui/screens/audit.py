@@ -13,7 +13,6 @@ from textual.worker import get_current_worker
 from healconsole.core.auditfilter import AuditFilter, FilterError, parse_filter
 from healconsole.core.auditline import AuditLine
 from healconsole.core.snapshot import Snapshot
-from healconsole.core.text import visible
 from healconsole.tui import keys
 from healconsole.tui.jump import JumpError, parse_jump
 from healconsole.tui.keys import Key
@@ -190,17 +189,17 @@ class AuditScreen(ConsoleScreen):
         self.query_one(AuditView).show_events(self._window.lines, follow=self._follow)
 
     def _label(self, snapshot: Snapshot) -> None:
-        tail = snapshot.audit
-        title = f"Audit {visible(tail.path or self.console_app.view.audit)}"
+        title = "Audit"
         if self._filter_text:
-            title += f"  /{visible(self._filter_text)}"
+            title += f"  /{self._filter_text}"
         note, tone = "▾ following", "dim"
         if self._problem:
             note, tone = self._problem, "warn"
         elif not self._follow:
             note, tone = (f"PAUSED, {self._new} new" if self._new else "PAUSED"), "warn"
         self.query_one("#audit-rule", Rule).label(title, note, tone)
-        self.query_one("#audit-foot", Rule).label("", self._place(snapshot))
+        path = snapshot.audit.path or self.console_app.view.audit
+        self.query_one("#audit-foot", Rule).label(path, self._place(snapshot))
 
     def _place(self, snapshot: Snapshot) -> str:
         """Where in the log the window is, and what is being looked for."""

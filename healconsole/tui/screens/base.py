@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from healconsole.tui.app import ConsoleApp
 
 
+def key_hint(app: ConsoleApp, key: Key, *, works: bool) -> KeyHint:
+    """Return what the key bar shows of a key, as it is bound now."""
+    name = app.key_name(key)
+    return KeyHint(app.get_key_display(Binding(name, "")), key.does, works, name)
+
+
 class ConsoleScreen(Screen[None]):
     """A screen that shows the app's snapshot.
 
@@ -73,15 +79,9 @@ class ConsoleScreen(Screen[None]):
 
     def refresh_keys(self) -> None:
         """Show the keys as they work now."""
+        shown = self.SHOWN_KEYS
         for bar in self.query(KeyBar):
-            bar.show(
-                KeyHint(self._spelled(key), key.does, not self.why_not(key), key.action)
-                for key in self.SHOWN_KEYS
-            )
-
-    def _spelled(self, key: Key) -> str:
-        keys = self.console_app.keys_of(key)
-        return self.app.get_key_display(Binding(keys.split(",", 1)[0], ""))
+            bar.show(key_hint(self.console_app, key, works=not self.why_not(key)) for key in shown)
 
     def _snapshot_changed(self, snapshot: Snapshot) -> None:
         self.show(snapshot, self.console_app.clock())

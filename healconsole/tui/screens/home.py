@@ -166,7 +166,7 @@ class HomeScreen(ActingScreen):
 
     def _label_top(self, table: HealerTable) -> None:
         """What of the table is not in sight, on the rule above it."""
-        hidden = len(table.order) - len(table.visible_names())
+        hidden = len(table.order) - len(table.visible_names()) if table.size.height else 0
         notes = [
             f"/{self._filter}" if self._filter else "",
             f"{len(table.marked)} marked" if table.marked else "",

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from healconsole.tui import keys
 from healconsole.tui.keys import Key
 from healconsole.tui.safetext import plain
-from healconsole.tui.widgets.keybar import KeyBar, KeyHint
+from healconsole.tui.screens.base import key_hint
+from healconsole.tui.widgets.keybar import KeyBar
 
 if TYPE_CHECKING:
     from healconsole.tui.app import ConsoleApp
@@ -48,15 +49,8 @@ class ConsoleModal(ModalScreen[Result], Generic[Result]):
 
     def on_mount(self) -> None:
         """Show the keys."""
-        self.query_one(KeyBar).show(
-            KeyHint(
-                self.app.get_key_display(Binding(self.console_app.keys_of(key), "")),
-                key.does,
-                True,  # noqa: FBT003 - of a plain record
-                key.action,
-            )
-            for key in self.SHOWN_KEYS
-        )
+        hints = (key_hint(self.console_app, key, works=True) for key in self.SHOWN_KEYS)
+        self.query_one(KeyBar).show(hints)
 
     def action_back(self) -> None:
         """Close without a result."""

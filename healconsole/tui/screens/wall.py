@@ -62,9 +62,8 @@ class WallScreen(ConsoleScreen):
         attention = self.query_one("#wall-list", CellView)
         bad = [row for row in shown if row.severity >= 2]
         room = max(1, attention.size.height)
-        lines = [
-            _needs(row, attention.size.width or 80, app.board.longest_name) for row in bad[:room]
-        ]
+        width, longest = attention.size.width or 80, app.board.longest_name
+        lines = [_needs(row, width, longest) for row in bad[:room]]
         if len(bad) > room:
             lines[-1] = (gap(3), cell(f"… and {len(bad) - room + 1} more", "warn"))
         elif 2 * len(bad) <= room:  # with room to spare, air between the lines

@@ -18,7 +18,7 @@ class AuditColumns:
 
     width: int
     healer: int
-    outcome: int = 13
+    outcome: int = 15
     host: int = 0
     date: bool = False
 

@@ -55,6 +55,16 @@ def fit(data: str | bytes, width: int, tone: str = "text", *, right: bool = Fals
     return Cell(text, tone, width)
 
 
+def fit_most(data: str | bytes, width: int, tone: str = "text") -> Cell:
+    """Return a cell of at most ``width`` columns, cut with an ellipsis where it must be.
+
+    >>> fit_most("worker", 4).text, fit_most("ab", 4).text
+    ('wor…', 'ab')
+    """
+    piece = cell(data, tone)
+    return piece if piece.width <= width else fit(piece.text, width, tone)
+
+
 def gap(width: int) -> Cell:
     """Return blank columns."""
     return Cell(" " * width, "text", max(0, width))

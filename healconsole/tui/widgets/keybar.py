@@ -12,12 +12,12 @@ from healconsole.tui.widgets.cellview import CellView
 
 
 class KeyHint(NamedTuple):
-    """One key: what to press, what it does, whether it would do it now."""
+    """One key: as it is shown, what it does, whether it would do it now, as Textual names it."""
 
     key: str
     does: str
     works: bool
-    action: str
+    press: str
 
 
 class KeyBar(CellView):
@@ -46,7 +46,7 @@ class KeyBar(CellView):
             if event.x < x:
                 for hint in self._hints:
                     if piece.text.strip() in {hint.key, hint.does}:
-                        self.call_later(self.screen.run_action, hint.action)
+                        self.app.simulate_key(hint.press)
                         return
                 return
 

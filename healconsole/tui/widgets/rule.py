@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from healconsole.tui.widgets.cells import Line, cell, gap, line_width
+from healconsole.tui.widgets.cells import cell, fit_most, gap, line_width
 from healconsole.tui.widgets.cellview import CellView
 
 
@@ -11,15 +11,12 @@ class Rule(CellView):
 
     def __init__(self, title: str = "", *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
-        self._left: Line = _titled(title)
-        self._right: Line = ()
+        self._label = (title, "", "dim")
 
     def label(self, title: str, note: str = "", tone: str = "dim") -> None:
-        """Write on the rule."""
-        before = (self._left, self._right)
-        self._left = _titled(title)
-        self._right = (gap(1), cell(note, tone), gap(1)) if note else ()
-        if (self._left, self._right) != before:
+        """Write on the rule. Where both do not fit, the title is cut."""
+        if (title, note, tone) != self._label:
+            self._label = (title, note, tone)
             self._draw()
 
     def on_resize(self) -> None:
@@ -27,22 +24,14 @@ class Rule(CellView):
         self._draw()
 
     def _draw(self) -> None:
-        width = self.size.width
-        middle = max(0, width - 2 - line_width(self._left) - line_width(self._right))
-        start = cell("─" if self._left else "", "rule")
-        self.show_lines(
-            [
-                (
-                    gap(1),
-                    start,
-                    *self._left,
-                    cell("─" * (middle - start.width), "rule"),
-                    *self._right,
-                    gap(1),
-                )
-            ]
+        title, note, tone = self._label
+        width = self.size.width - 2
+        right = (gap(1), fit_most(note, max(0, width - 4), tone)) if note else ()
+        room = width - line_width(right) - 4
+        left = (
+            (cell("─", "rule"), gap(1), fit_most(title, room, "head"), gap(1))
+            if title and room > 1
+            else ()
         )
-
-
-def _titled(title: str) -> Line:
-    return (gap(1), cell(title, "head"), gap(1)) if title else ()
+        middle = max(0, width - line_width(left) - line_width(right))
+        self.show_lines([(gap(1), *left, cell("─" * middle, "rule"), *right, gap(1))])

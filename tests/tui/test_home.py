@@ -1,0 +1,210 @@
+"""The first screen: order, cursor, marks, keys that work and keys that say why not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from textual.command import CommandPalette
+from textual.widgets import Input
+
+from healconsole.core.snapshot import Snapshot
+from healconsole.core.words import Circuit
+from healconsole.tui import keys
+from healconsole.tui.screens.base import ConsoleScreen
+from healconsole.tui.widgets.healertable import HealerTable
+from healconsole.tui.widgets.keybar import KeyBar
+from tests.tui import scenes
+from tests.tui.conftest import Recording
+
+pytestmark = pytest.mark.asyncio
+
+SIZE = (80, 24)
+
+
+def table(recording: Recording) -> HealerTable:
+    """The table of the home screen."""
+    return recording.app.screen_stack[0].query_one(HealerTable)
+
+
+def reopened(snapshot: Snapshot, name: str) -> Snapshot:
+    """The snapshot with the circuit of another healer open."""
+    return replace(
+        snapshot,
+        healers=tuple(
+            replace(h, breakers=(scenes.breaker("x", Circuit.OPEN, 3, 9, int(scenes.NOW + 90)),))
+            if h.name == name
+            else h
+            for h in snapshot.healers
+        ),
+    )
+
+
+async def test_the_worst_healer_is_on_top_and_explained_without_a_key() -> None:
+    recording = Recording(scenes.one_open())
+    async with recording.app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        assert table(recording).order[0] == table(recording).selected == "worker-queue-healer"
+        assert "would NOT act: circuit open until 14:39:39, in 7m32s" in recording.text()
+
+
+async def test_until_the_cursor_is_moved_it_stays_on_the_worst() -> None:
+    recording = Recording(scenes.healthy())
+    async with recording.app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        recording.feed.give(reopened(scenes.healthy(), "legacy-mailq"))
+        await pilot.pause()
+        assert table(recording).order[0] == table(recording).selected == "legacy-mailq"
+
+
+async def test_once_moved_the_cursor_and_the_rows_stay_with_their_healers() -> None:
+    recording = Recording(scenes.healthy())
+    async with recording.app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        await pilot.press("down")
+        before, selected = table(recording).order, table(recording).selected
+        recording.feed.give(reopened(scenes.healthy(), "legacy-mailq"))
+        await pilot.pause()
+        assert (table(recording).order, table(recording).selected) == (before, selected)
+        await pilot.press("s")
+        await pilot.pause()
+        assert table(recording).order[0] == "legacy-mailq"
+
+
+async def test_time_alone_opens_the_circuit_into_half_open() -> None:
+    recording = Recording(scenes.one_open())
+    async with recording.app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        await pilot.press("down", "up")
+        recording.now += 453
+        recording.app._tick()
+        await pilot.pause()
+        assert "half-open probe" in recording.text().replace("  ", " ")
+        assert "would act once" in recording.text()
+
+
+async def test_a_filter_shows_the_healers_that_match_and_escape_takes_it_away() -> None:
+    recording = Recording(scenes.one_open())
+    async with recording.app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        await pilot.press("slash", *"mail")
+        await pilot.pause()
+        assert table(recording).order == ("legacy-mailq",)
+        await pilot.press("enter")
+        assert not recording.app.screen.query_one("#prompt").display
+        await pilot.press("escape")
+        await pilot.pause()
+        assert len(table(recording).order) == 4
+
+
+async def test_marks_stay_with_their_healers_and_escape_takes_them_away() -> None:
+    recording = Recording(scenes.one_open())
+    async with recording.app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        await pilot.press("space", "space")
+        assert table(recording).marked == {"worker-queue-healer", "broker-restarter"}
+        assert "2 marked" in recording.text()
+        await pilot.press("escape")
+        assert not table(recording).marked
+
+
+async def test_the_healer_under_the_cursor_is_looked_at() -> None:
+    recording = Recording(scenes.one_open())
+    async with recording.app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        await pilot.press("down")
+        await pilot.pause()
+        assert recording.feed.looked_at[-1] == "broker-restarter"
+    assert recording.feed.stopped
+
+
+async def test_a_key_that_does_not_work_says_why() -> None:
+    recording = Recording(scenes.one_open(), read_only=True)
+    async with recording.app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        for key in ("t", "r", "d", "x", "u"):
+            await pilot.press(key)
+            await pilot.pause()
+            assert len(recording.app.screen_stack) == 1
+        said = [note.message for note in recording.app._notifications]
+        assert len(said) == 5
+        assert all("READ-ONLY" in message for message in said)
+
+
+async def test_with_no_healer_the_screen_says_what_to_do() -> None:
+    recording = Recording(scenes.empty())
+    async with recording.app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        assert "--state-root" in recording.text()
+        await pilot.press("t")
+        await pilot.pause()
+        assert "no healer" in next(note.message for note in recording.app._notifications)
+
+
+async def test_every_key_in_sight_has_something_to_do() -> None:
+    recording = Recording(scenes.one_open())
+    async with recording.app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        for opening in ("", "enter", "a", "l"):
+            if opening:
+                await pilot.press(opening)
+                await pilot.pause()
+            screen = recording.app.screen
+            assert isinstance(screen, ConsoleScreen)
+            for key in screen.SHOWN_KEYS:
+                name = f"action_{key.action}"
+                assert hasattr(screen, name) or hasattr(recording.app, name), key
+            if opening:
+                await pilot.press("escape")
+                await pilot.pause()
+
+
+async def test_keys_are_remapped_and_the_key_bar_shows_it() -> None:
+    recording = Recording(scenes.one_open(), keymap={"audit": "f5"})
+    async with recording.app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        bar = recording.app.screen.query_one(KeyBar)
+        assert "f5 audit" in " ".join("".join(piece.text for piece in line) for line in bar.lines)
+        await pilot.press("f5")
+        await pilot.pause()
+        assert recording.app.screen.query("AuditView")
+
+
+async def test_the_verbs_are_in_the_command_palette() -> None:
+    recording = Recording(scenes.one_open())
+    async with recording.app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        await pilot.press("ctrl+p", *"lock")
+        while "the fleet locks in Redis" not in recording.text():
+            await pilot.pause(0.05)
+        await pilot.press("enter")
+        while isinstance(recording.app.screen, CommandPalette):
+            await pilot.pause(0.05)
+        await pilot.pause()
+        assert "Fleet locks" in recording.text()
+
+
+async def test_explain_answers_for_any_intent_while_it_is_typed() -> None:
+    recording = Recording(scenes.one_open())
+    async with recording.app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        await pilot.press("e")
+        await pilot.pause()
+        recording.app.screen.query_one(Input).value = "flush_cache all"
+        await pilot.pause()
+        assert "would act: all guardrails pass" in recording.text()
+
+
+async def test_a_feed_that_falls_silent_is_noticed() -> None:
+    recording = Recording(scenes.one_open())
+    async with recording.app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        recording.now += 60
+        recording.app._tick()
+        await pilot.pause()
+        assert "no news for 1m" in recording.text()
+
+
+async def test_every_key_has_its_own_name() -> None:
+    names = [key.id for key in keys.ALL]
+    assert len(names) == len(set(names))
