@@ -44,6 +44,8 @@ class Terminal:
     ) -> None:
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
+        self.replay = True
+        """Whether what arrives is put on the screen: that takes a while, so a clock may not."""
         self.received = bytearray()
         """Every byte that reached the terminal."""
         self.status: int | None = None
@@ -88,7 +90,8 @@ class Terminal:
         except OSError:
             return b""
         self.received += data
-        self._stream.feed(data)
+        if self.replay:
+            self._stream.feed(data)
         for question, answer in REPLIES.items():
             if question in data:
                 os.write(self.fd, answer)
@@ -116,6 +119,18 @@ class Terminal:
                 raise TimeoutError(f"never on the screen: {wanted!r}\n{text}")
             self.read(min(left, 0.25))
         return text
+
+    def wait_for_bytes(self, wanted: bytes, timeout: float = 20.0) -> None:
+        """Read until ``wanted`` has arrived, without a look at the screen.
+
+        Raises:
+            TimeoutError: it never did.
+        """
+        deadline = time.monotonic() + timeout
+        while wanted not in self.received:
+            if time.monotonic() > deadline or (self.ended() and not self.read(0)):
+                raise TimeoutError(f"never arrived: {wanted!r}")
+            self.read(0.05)
 
     def ended(self) -> bool:
         """Whether the program is gone; its wait status is then in ``status``."""
