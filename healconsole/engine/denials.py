@@ -16,7 +16,7 @@ MAX_OPEN = 256
 """Scopes that are remembered; beyond it, the one that was denied longest ago is ended."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Denial:
     """A run of denials of one scope by one guardrail. ``verdict`` is the last of them.
 
@@ -44,15 +44,15 @@ class Denials:
         """Count a denial. ``known``: an earlier process has audited the begin of this run."""
         running = self._open.get(verdict.scope)
         if running is not None and running.verdict.guard is verdict.guard:
-            self._open[verdict.scope] = replace(
-                running, verdict=verdict, fact=fact, trigger=trigger, count=running.count + 1
-            )
+            # In place: this is what a healer that is stuck does all day.
+            running.verdict, running.fact, running.trigger = verdict, fact, trigger
+            running.count += 1
             self._open.move_to_end(verdict.scope)
             return
         self.over(verdict.scope)
         begun = Denial(verdict, fact, trigger)
         if not known:
-            self._write(begun)
+            self._write(replace(begun))
         self._open[verdict.scope] = begun
         if len(self._open) > MAX_OPEN:
             self.over(next(iter(self._open)))

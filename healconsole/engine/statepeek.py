@@ -16,6 +16,7 @@ from healconsole.core.records import (
     Policy,
 )
 from healconsole.core.verdict import FleetState, GuardState, Intent
+from healconsole.core.words import Circuit
 from healconsole.engine.recovery import interrupted
 from healconsole.stores.commit import Held
 from healconsole.stores.files import Missing, Unreadable
@@ -86,12 +87,19 @@ class StatePeek:
         if state.claims and interrupted(state.claims):
             return True
         bucket, breaker = state.bucket, state.breaker
-        if not isinstance(bucket, BucketRecord) and not isinstance(breaker, BreakerRecord):
-            return False
         ahead = (
-            isinstance(bucket, BucketRecord) and rebased_bucket(bucket, policy, now) is not None
+            isinstance(bucket, BucketRecord)
+            and bucket.last_refill > now
+            and rebased_bucket(bucket, policy, now) is not None
         ) or (
-            isinstance(breaker, BreakerRecord) and rebased_breaker(breaker, policy, now) is not None
+            isinstance(breaker, BreakerRecord)
+            # Asked first because it is cheap, and true of nearly every breaker that is met.
+            and not (
+                breaker.last_failure <= now
+                and breaker.until <= now + policy.cooldown
+                and breaker.state is not Circuit.HALF_OPEN
+            )
+            and rebased_breaker(breaker, policy, now) is not None
         )
         return ahead and not effective(state.dry_run, state.dry_env, now).dry
 
