@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 import time
@@ -10,6 +11,7 @@ from collections.abc import Callable, Mapping
 
 from healconsole.cli.errors import UsageError
 from healconsole.cli.settings import configure, settings
+from healconsole.core.snapshot import Snapshot
 from healconsole.stores.config import Config
 
 
@@ -45,16 +47,33 @@ def require_terminal(instead: str) -> None:
 
 
 def _open(config: Config, *, wall: bool = False, repair: Callable[[], str] | None = None) -> int:
-    # Textual costs most of the start, and only this command has a use for it.
-    from healconsole.cli.session import show
+    # Nothing that is made while the program starts is garbage yet: to look for some is a tenth
+    # of the start. The app turns the collector on again when its first screen is up.
+    gc.disable()
     from healconsole.stores.feed import Feed
+
+    # The first look comes before Textual is imported, which is most of the start: the first
+    # frame then has everything in it.
+    relay = _Relay()
+    feed = Feed(config, time.time, relay)
+    first = feed.first()
+
+    from healconsole.cli.session import show
     from healconsole.tui.app import create_app
 
-    app = create_app(
-        config,
-        lambda on_snapshot: Feed(config, time.time, on_snapshot),
-        time.time,
-        wall=wall,
-        repair=repair,
-    )
-    return show(app)
+    def feed_for(on_snapshot: Callable[[Snapshot], None]) -> Feed:
+        relay.to = on_snapshot
+        return feed
+
+    return show(create_app(config, feed_for, time.time, wall=wall, repair=repair, first=first))
+
+
+class _Relay:
+    """Where the feed's snapshots go; the feed is made before the app that takes them."""
+
+    def __init__(self) -> None:
+        self.to: Callable[[Snapshot], None] | None = None
+
+    def __call__(self, snapshot: Snapshot) -> None:
+        if self.to is not None:
+            self.to(snapshot)

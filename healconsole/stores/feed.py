@@ -88,6 +88,7 @@ class Feed:
         self._mailbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._due = _Due(set())
         self._published: Snapshot | None = None
+        self._unread: list[str] | None = None
         self._fleet: FleetPoll | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
@@ -98,6 +99,16 @@ class Feed:
         self._ticks = 0
         self._clock_lead = 0.0
         self._stepped_at: float | None = None
+
+    def first(self, budget_s: float = 0.05) -> Snapshot:
+        """Look once, before `start`, on the caller's thread; `start` then goes on from there.
+
+        Args:
+            budget_s: seconds after which the healers not read by then are left for later.
+        """
+        self._begin()
+        self._read_some(budget_s)
+        return self._picture.snapshot(self._clock(), state_push=None, audit_push=None)
 
     def start(self) -> None:
         """Begin to look; returns at once."""
@@ -164,20 +175,30 @@ class Feed:
             self._picture.close()
 
     def _first_look(self) -> None:
+        """Read what `first` has not read, showing a part where it takes long."""
+        if self._unread is None:
+            self._begin()
+        while self._unread and not self._stopping.is_set():
+            self._read_some(_FIRST_S)
+            if self._unread:
+                self._publish()
+        self._publish(even_unchanged=True)
+
+    def _begin(self) -> None:
         picture = self._picture
         self._clock_lead = self._clock() - time.monotonic()
         picture.read_tail()
         picture.read_catalog()
         picture.read_heartbeats()
-        shown = time.monotonic()
-        for name in sorted(picture.list_healers()):
-            picture.read_healer(name)
-            if self._stopping.is_set():
+        self._unread = sorted(picture.list_healers(), reverse=True)
+
+    def _read_some(self, budget_s: float) -> None:
+        """Read healers until none is left or the time is up."""
+        end = time.monotonic() + budget_s
+        while self._unread:
+            self._picture.read_healer(self._unread.pop())
+            if time.monotonic() > end or self._stopping.is_set():
                 return
-            if time.monotonic() - shown > _FIRST_S:
-                self._publish()
-                shown = time.monotonic()
-        self._publish(even_unchanged=True)
 
     def _start_watches(self) -> None:
         flat = [self._sources.audit.parent, self._sources.catalog]

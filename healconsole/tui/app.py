@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -68,6 +69,7 @@ class ConsoleApp(App[int]):
         acts: Acts | None = None,
         log: LogReader | None = None,
         repair: Callable[[], str] | None = None,
+        first: Snapshot = EMPTY,
     ) -> None:
         self.last_filter = LastFilter()
         self._terminal = Terminal()
@@ -81,6 +83,9 @@ class ConsoleApp(App[int]):
         self.board = Board(view.thresholds)
         self._feed: Feed = feed_factory(self._taken)
         self._last_word = 0.0
+        if first != EMPTY:
+            self.board.take(first, clock())
+            self.set_reactive(ConsoleApp.snapshot, first)
         for theme in (DARK, LIGHT):
             self.register_theme(theme)
         if view.theme in self.available_themes:
@@ -113,6 +118,7 @@ class ConsoleApp(App[int]):
         self.app_resume_signal.subscribe(self, self._resumed)
         self._feed.start()
         self.set_interval(1.0, self._tick, name="ages")
+        self.call_after_refresh(_collect_again)
 
     def on_unmount(self) -> None:
         """Stop to look."""
@@ -240,6 +246,12 @@ class ConsoleApp(App[int]):
             screen.tick(now)
 
 
+def _collect_again() -> None:
+    """Turn the garbage collector on, if the start had turned it off; what is there stays."""
+    gc.freeze()
+    gc.enable()
+
+
 def create_app(
     config: Config,
     feed_factory: FeedFactory,
@@ -247,8 +259,9 @@ def create_app(
     *,
     wall: bool = False,
     repair: Callable[[], str] | None = None,
+    first: Snapshot = EMPTY,
 ) -> ConsoleApp:
-    """Build the console that ``config`` describes.
+    """Build the console that ``config`` describes; it opens on the snapshot ``first``.
 
     A read-only one, and the wall, load and construct nothing that can write.
     """
@@ -269,7 +282,7 @@ def create_app(
         audit=str(config.audit),
     )
     return ConsoleApp(
-        view, feed_factory, clock, acts=acts, log=History(config.audit), repair=repair
+        view, feed_factory, clock, acts=acts, log=History(config.audit), repair=repair, first=first
     )
 
 
