@@ -10,7 +10,12 @@ _heal_g_claim='' _heal_g_claim_why='' _heal_g_flying='' _heal_g_flying_at=0 _hea
 declare -gA _heal_g_markers=()
 
 # Take intent $1 and scope $2 ('': the VERB); 1 with the reason in _heal_text if it is none.
+_heal_taken_as='' _heal_taken_scope='' _heal_taken_file=''
 _heal_take_intent() {
+  if [[ -n $1 && "$2|$1" == "$_heal_taken_as" ]]; then
+    _heal_intent=$1 _heal_scope=$_heal_taken_scope _heal_file=$_heal_taken_file
+    return 0
+  fi
   _heal_intent=$1 _heal_scope='' _heal_file=''
   _heal_is_intent intent "$1" || return 1
   if [[ -n $2 ]]; then
@@ -24,6 +29,7 @@ _heal_take_intent() {
     return 1
   }
   _heal_file=$_heal_text
+  _heal_taken_as="$2|$1" _heal_taken_scope=$_heal_scope _heal_taken_file=$_heal_file
 }
 
 # Whether this is dry: _heal_dry and _heal_dry_why.
@@ -50,18 +56,21 @@ _heal_deny() {
 # Read what a verdict on the taken intent depends on. Sets _heal_mend if an interrupted claim or a time
 # that cannot be has to be written back first. $1 = 1: pretend that it was (for a plan).
 _heal_gather() {
-  local pretend=$1 slot rc shadow=''
+  local pretend=$1 slot rc shadow='' d=$_heal_dir sound=0
   _heal_mend=0 _heal_g_claim='' _heal_g_flying='' _heal_g_scope_pid='' _heal_g_markers=()
   _heal_take_mode
   ((_heal_dry)) && shadow=dry/
-  if _heal_dir_ok "${shadow}rate"; then
+  # As they mostly are, asked at once.
+  [[ -r $d/rate && -x $d/rate && -r $d/cb && -x $d/cb && -r $d/claims && -x $d/claims && ! -L $d/rate &&
+    ! -L $d/cb && ! -L $d/claims && -d $d/rate && -d $d/cb && -d $d/claims && $_heal_dry -eq 0 ]] && sound=1
+  if ((sound)) || _heal_dir_ok "${shadow}rate"; then
     _heal_read_bucket "${shadow}rate/$_heal_file" && _heal_g_rate=0 || _heal_g_rate=$?
   else
     _heal_g_rate=2
   fi
   ((_heal_g_rate == 0 && _heal_r_last > _heal_now)) && _heal_mend=1
   _heal_g_rate_why=$_heal_why
-  if _heal_dir_ok cb; then
+  if ((sound)) || _heal_dir_ok cb; then
     _heal_read_breaker "$_heal_file" && _heal_g_cb=0 || _heal_g_cb=$?
   else
     _heal_g_cb=2
@@ -71,7 +80,7 @@ _heal_gather() {
     _heal_breaker_now 0 1
     ((_heal_n_odd)) && _heal_mend=1
   fi
-  if ! _heal_dir_ok claims; then
+  if ! { ((sound)) || _heal_dir_ok claims; }; then
     _heal_g_claim=claims _heal_g_claim_why=$_heal_why
     return 0
   fi

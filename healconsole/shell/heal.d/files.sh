@@ -23,7 +23,7 @@ _heal_clock() {
 _heal_ticks() {
   local up
   # The wall clock steps; the time since boot does not.
-  if IFS=' ' read -r up _ </proc/uptime 2>/dev/null && [[ $up == +([0-9]).[0-9][0-9] ]]; then
+  if IFS=' ' read -r up _ </proc/uptime 2>/dev/null && [[ $up == [0-9]*.[0-9][0-9] && ${up%.*} != *[!0-9]* ]]; then
     _heal_num=$((${up%.*} * 1000 + 10#${up#*.} * 10))
   else
     _heal_num=$((SECONDS * 1000))

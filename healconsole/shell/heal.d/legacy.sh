@@ -159,7 +159,7 @@ _heal_cb_record() {
   local rc=0 limits wrong=0
   _heal_named "$1" || return 1
   limits=${_heal_cb_limits["$_heal_file"]-}
-  [[ -z $limits ]] || _heal_max=${limits% *} _heal_cool=${limits#* }
+  [[ -z $limits ]] || _heal_max=${limits% *} _heal_cool=${limits#* } _heal_policy_of=''
   _heal_lock || {
     heal_log "$_heal_problem"
     return 1

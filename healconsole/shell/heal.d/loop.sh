@@ -209,7 +209,7 @@ _heal_capture() {
     IFS= read -r -t 1 -u "$answers" status
     exec {answers}<&-
     { wait "$child"; } 2>/dev/null || :
-    [[ $status == +([0-9]) ]] || status=125
+    [[ -n $status && $status != *[!0-9]* ]] || status=125
     return "$status"
   fi
   exec {answers}<&-
@@ -316,7 +316,7 @@ _heal_read_seq() {
   _heal_slurp "$_heal_dir/cycle.json" 65536 || return 0
   local number=${_heal_raw#*'"seq":'}
   number=${number%%,*}
-  [[ ${#number} -le 15 && $number == @(0|[1-9]*([0-9])) ]] && _heal_seq=$number
+  _heal_is_digits "$number" 15 && _heal_seq=$number
   verb=${_heal_raw#*'","intent":"'}
   verb=${verb%%[ \"]*}
   number=${_heal_raw#*'","verdict":{"allow":false,"guard":"'}

@@ -13,12 +13,14 @@ _heal_call() {
   local _heal_ifs_was=${IFS+x} _heal_ifs=${IFS-} _heal_lc_was=${LC_ALL+x} _heal_lc=${LC_ALL-}
   local IFS=$' \t\n' LC_ALL=C
   set +euC -f
-  for _heal_option in nocasematch failglob dotglob nullglob; do
-    if shopt -q "$_heal_option"; then
-      _heal_shopts+=" $_heal_option"
-      shopt -u "$_heal_option"
-    fi
-  done
+  if [[ $BASHOPTS == *nocasematch* || $BASHOPTS == *failglob* || $BASHOPTS == *dotglob* || $BASHOPTS == *nullglob* ]]; then
+    for _heal_option in nocasematch failglob dotglob nullglob; do
+      if shopt -q "$_heal_option"; then
+        _heal_shopts+=" $_heal_option"
+        shopt -u "$_heal_option"
+      fi
+    done
+  fi
   "$@" || _heal_rc=$?
   # shellcheck disable=SC2086 # words they are
   [[ -z $_heal_shopts ]] || shopt -s $_heal_shopts
@@ -37,10 +39,22 @@ _heal_as_caller() {
 }
 
 # Take name, places and limits from the environment; 1 with _heal_problem if one cannot be used.
+_heal_policy_of=''
 _heal_policy() {
+  local asked="${NAME-}|${HEAL_STATE_DIR-}|${HEAL_STATE_ROOT-}|${HEAL_AUDIT_FILE-}|${HEAL_HOST-}|${HEAL_RATE-}"
+  asked+="|${HEAL_BURST-}|${HEAL_CB_MAX-}|${HEAL_CB_COOLDOWN-}|${HEAL_BUCKET-}|${HEAL_SETTLE-}"
+  asked+="|${HEAL_ACTION_TIMEOUT-}|${HEAL_CHECK_TIMEOUT-}"
+  _heal_problem=''
+  [[ $asked == "$_heal_policy_of" ]] && return 0
+  _heal_policy_of=''
+  _heal_take_policy || return 1
+  _heal_policy_of=$asked
+}
+
+_heal_take_policy() {
   local name=${NAME-} rate=${HEAL_RATE:-0.0167} value
   _heal_problem="NAME must name the healer: letters, digits, '.', '_' and '-', at most 64"
-  [[ ${#name} -le 64 && $name == [A-Za-z0-9]*([A-Za-z0-9._-]) ]] || return 1
+  [[ ${#name} -le 64 && $name == [A-Za-z0-9]* && $name != *[!A-Za-z0-9._-]* ]] || return 1
   _heal_dir=${HEAL_STATE_DIR:-${HEAL_STATE_ROOT:-/var/lib/heal}/$name}
   _heal_audit=${HEAL_AUDIT_FILE:-/var/log/heal/audit.jsonl}
   [[ $_heal_dir == /* ]] || _heal_dir=./$_heal_dir

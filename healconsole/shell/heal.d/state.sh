@@ -3,15 +3,21 @@
 
 _heal_r_last=0 _heal_r_tokens=0
 _heal_b_failures=0 _heal_b_last=0 _heal_b_state='' _heal_b_until=0 _heal_b_raw=''
-_heal_m_at=0 _heal_m_outcome='' _heal_m_scope='' _heal_m_pid=''
+_heal_m_at=0 _heal_m_outcome='' _heal_m_scope=''
 _heal_o_word='' _heal_o_until=0 _heal_o_operator=''
 _heal_c_pid='' _heal_c_at=0 _heal_c_key='' _heal_c_file='' _heal_c_probe=0 _heal_c_last=0 _heal_c_tokens=0
 _heal_c_intent='' _heal_c_alive=0
 _heal_start='' _heal_boot='' _heal_start_of=''
 
 # Bucket: the path below the state directory.
+_heal_r_memo='' _heal_r_memo_last=0 _heal_r_memo_tokens=0
 _heal_read_bucket() {
   _heal_line "$_heal_dir/$1" || return $?
+  # A file says mostly what it said before; parsing it again would cost more than reading it.
+  if [[ $_heal_raw == "$_heal_r_memo" ]]; then
+    _heal_r_last=$_heal_r_memo_last _heal_r_tokens=$_heal_r_memo_tokens
+    return 0
+  fi
   # shellcheck disable=SC2206 # words they are
   local field=($_heal_raw)
   ((${#field[@]} == 2 || ${#field[@]} == 4)) && _heal_is_epoch "${field[0]}" && _heal_is_decimal "${field[1]}" || return 2
@@ -20,6 +26,7 @@ _heal_read_bucket() {
   fi
   _heal_micro "${field[1]}"
   _heal_r_last=${field[0]} _heal_r_tokens=$_heal_num
+  _heal_r_memo=$_heal_raw _heal_r_memo_last=$_heal_r_last _heal_r_memo_tokens=$_heal_num
 }
 
 _heal_read_breaker() {
@@ -68,10 +75,15 @@ _heal_json_string() {
 }
 
 # Marker: the path below the state directory. An empty file is a legacy one, outcome "legacy".
+_heal_m_memo='' _heal_m_memo_at=0 _heal_m_memo_scope='' _heal_m_memo_outcome=''
 _heal_read_marker() {
-  local path=$_heal_dir/$1 intent scope rest at pid
+  local path=$_heal_dir/$1 scope rest at pid
   _heal_slurp "$path" || return $?
-  _heal_m_scope='' _heal_m_pid=''
+  if [[ -n $_heal_raw && $_heal_raw == "$_heal_m_memo" ]]; then
+    _heal_m_at=$_heal_m_memo_at _heal_m_scope=$_heal_m_memo_scope _heal_m_outcome=$_heal_m_memo_outcome
+    return 0
+  fi
+  _heal_m_scope=''
   if [[ -z $_heal_raw ]]; then
     _heal_m_outcome=legacy
     at=$(exec stat -c %Y -- "$path" 2>/dev/null)
@@ -82,7 +94,7 @@ _heal_read_marker() {
   _heal_why='does not match its format'
   rest=${_heal_raw%$'\n'}
   [[ $rest == '{"intent":'* ]] && _heal_json_string "${rest#'{"intent":'}" || return 2
-  intent=$_heal_text rest=$_heal_rest
+  rest=$_heal_rest
   [[ $rest == ',"scope":'* ]] && _heal_json_string "${rest#',"scope":'}" || return 2
   scope=$_heal_text rest=$_heal_rest
   [[ $rest == ',"at":'*',"pid":'*',"outcome":"'*'"}' ]] || return 2
@@ -91,9 +103,10 @@ _heal_read_marker() {
   rest=${rest#*',"pid":'}
   pid=${rest%%,*}
   rest=${rest#*',"outcome":'}
-  _heal_is_epoch "$at" && [[ ${#pid} -le 18 && $pid == @(0|[1-9]*([0-9])) ]] || return 2
+  _heal_is_epoch "$at" && _heal_is_digits "$pid" 18 || return 2
   _heal_json_string "$rest" && [[ $_heal_rest == '}' ]] || return 2
-  _heal_m_at=$at _heal_m_pid=$pid _heal_m_scope=$scope _heal_m_intent=$intent _heal_m_outcome=$_heal_text
+  _heal_m_at=$at _heal_m_scope=$scope _heal_m_outcome=$_heal_text
+  _heal_m_memo=$_heal_raw _heal_m_memo_at=$at _heal_m_memo_scope=$scope _heal_m_memo_outcome=$_heal_text
 }
 
 # The line of a marker: intent, scope, at, outcome.
@@ -107,6 +120,7 @@ _heal_marker_line() {
 
 # Claim in slot $1; 1 if the slot is free.
 _heal_read_claim() {
+  [[ -f $_heal_dir/claims/$1 && ! -s $_heal_dir/claims/$1 && ! -L $_heal_dir/claims/$1 ]] && return 1
   local version pid start boot at key file probe last tokens intent name
   _heal_slurp "$_heal_dir/claims/$1" || return $?
   [[ -n $_heal_raw ]] || return 1
@@ -120,8 +134,8 @@ _heal_read_claim() {
     intent=${intent#"${!name}"}
     intent=${intent#"${intent%%[!$' \t']*}"}
   done
-  [[ $version == v1 && ${#pid} -le 10 && $pid == [1-9]*([0-9]) ]] || return 2
-  [[ ${#start} -le 19 && $start == @(0|[1-9]*([0-9])) ]] || return 2
+  [[ $version == v1 && $pid != 0 ]] && _heal_is_digits "$pid" 10 || return 2
+  _heal_is_digits "$start" 19 || return 2
   [[ ${#boot} -eq 8 && $boot != *[^0-9a-f]* && ${#key} -eq 64 && $key != *[^0-9a-f]* ]] || return 2
   _heal_is_epoch "$at" && _heal_is_scope_file "$file" && [[ $probe == [01] ]] || return 2
   _heal_is_epoch "$last" && _heal_is_decimal "$tokens" && [[ $intent != *$'\t'* ]] || return 2
