@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from healconsole.core.records import ClaimRecord
 from healconsole.core.verdict import FleetState, Intent, Verdict
 from healconsole.core.words import Outcome
+from healconsole.engine.fleet import Lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,18 @@ class Asked:
     def with_reason(self, why: str) -> str:
         """The caller's reason, then why it went as it went."""
         return "; ".join(part for part in (self.reason, why) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An act between its ``started`` and its outcome."""
+
+    asked: Asked
+    verdict: Verdict
+    claim: ClaimRecord
+    lease: Lease | None
+    began: float
+    """``time.monotonic`` of the start."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ class Fact(Mapping[str, str]):
     def parse(cls, line: str) -> Fact:
         """Read a fact's line; a part without ``=`` is a name whose value is empty."""
         fact = cls()
-        for part in line.strip().split(","):
+        for part in line.rstrip("\r\n").split(","):
             name, _, value = part.partition("=")
             if name.strip():
                 fact._values[name.strip()] = _QUOTED.sub(lambda m: chr(int(m[1], 16)), value)

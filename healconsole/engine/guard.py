@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,8 +22,9 @@ from healconsole.core.intent import InvalidIntent, parse_intent
 from healconsole.core.records import DEFAULT_POLICY, ClaimRecord, Policy
 from healconsole.core.verdict import FleetState, Intent, Verdict
 from healconsole.core.words import Guardrail, Outcome
-from healconsole.engine.asked import Asked, Denied, GuardedResult
-from healconsole.engine.denials import Denial, Denials
+from healconsole.engine.asked import Asked, Begun, Denied, GuardedResult
+from healconsole.engine.denials import Denials
+from healconsole.engine.events import Events, to_stderr
 from healconsole.engine.execute import Action, Execution, Ticks, execute, verify
 from healconsole.engine.fleet import FENCE_VARIABLE, Fleet, Lease, LeaseDenied
 from healconsole.engine.process import Tick, describe, time_limit
@@ -32,27 +32,9 @@ from healconsole.engine.recovery import recover_interrupted
 from healconsole.engine.settings import Settings
 from healconsole.engine.signals import deferred
 from healconsole.engine.statepeek import StatePeek
-from healconsole.stores.auditlog import AuditUnwritable, AuditWriter, EventFields
+from healconsole.stores.auditlog import AuditUnwritable, AuditWriter
 from healconsole.stores.commit import Held, NotCommitted, hold
 from healconsole.stores.layout import prepare
-
-
-def to_stderr(text: str) -> None:
-    """A line for people; that nobody can take it is no error."""
-    with suppress(OSError, ValueError):  # a journal that is full or gone must not stop a healer
-        print(text, file=sys.stderr, flush=True)
-
-
-@dataclass(frozen=True, slots=True)
-class _Begun:
-    """An act between its ``started`` and its outcome."""
-
-    asked: Asked
-    verdict: Verdict
-    claim: ClaimRecord
-    lease: Lease | None
-    began: float
-    """``time.monotonic`` of the start."""
 
 
 class Guard:
@@ -94,11 +76,11 @@ class Guard:
         self.state_dir = Path(state_dir)
         self._clock = clock
         self._log = log
-        self._audit = AuditWriter(audit, clock, host)
+        self._events = Events(AuditWriter(audit, clock, host), healer, log)
         self._fleet = Fleet(redis, healer, host, log) if redis else None
         self._peek = StatePeek(self.state_dir, dry_env, rehearse=rehearse)
-        self._denials = Denials(self._write_denial)
-        self._unrecorded: list[tuple[_Begun, Execution]] = []
+        self._denials = Denials(self._events.denial)
+        self._unrecorded: list[tuple[Begun, Execution]] = []
 
     @classmethod
     def from_settings(
@@ -285,7 +267,7 @@ class Guard:
         verdict = evaluate(wanted, state, self.policy, now, ladder=False)
         return asked if verdict.allow else self._deny(asked, verdict)
 
-    def _begin(self, asked: Asked) -> _Begun | GuardedResult:
+    def _begin(self, asked: Asked) -> Begun | GuardedResult:
         """The commit: asked again under the lock, and durable before this returns."""
         lease: Lease | None = None
         fleet = asked.fleet
@@ -294,21 +276,21 @@ class Guard:
                 lease = self._fleet.lease(self.policy, self._clock())
             except LeaseDenied as answer:
                 fleet = answer.state
-        begun: _Begun | GuardedResult | None = None
+        begun: Begun | GuardedResult | None = None
         try:
             begun = self._commit(asked, fleet, lease)
         finally:
-            if lease is not None and not isinstance(begun, _Begun):
+            if lease is not None and not isinstance(begun, Begun):
                 lease.release()
         return begun
 
     def _commit(
         self, asked: Asked, fleet: FleetState | None, lease: Lease | None
-    ) -> _Begun | GuardedResult:
+    ) -> Begun | GuardedResult:
         announced: list[ClaimRecord] = []
 
         def announce(claim: ClaimRecord) -> None:
-            self._append(asked, outcome=Outcome.STARTED, reason=asked.reason, key=claim.key)
+            self._events.append(asked, outcome=Outcome.STARTED, reason=asked.reason, key=claim.key)
             announced.append(claim)
 
         try:
@@ -324,12 +306,12 @@ class Guard:
                     claim = held.begin(
                         asked.intent, self.policy, now, probe=verdict.probe, announce=announce
                     )
-                    return _Begun(asked, verdict, claim, lease, time.monotonic())
+                    return Begun(asked, verdict, claim, lease, time.monotonic())
         except (NotCommitted, OSError, AuditUnwritable) as error:
             verdict = denied(asked.intent, Guardrail.RECORD, str(error))
             if announced:
                 # The log says "started" and nothing did; say that too.
-                self._try_append(
+                self._events.try_append(
                     asked,
                     outcome=Outcome.ACTION_FAILED,
                     reason=f"not started: {error}",
@@ -342,10 +324,10 @@ class Guard:
         self._denials.over(asked.intent.scope)
         held.rehearse(asked.intent, self.policy, now)
         reason = "; ".join(filter(None, (asked.reason, verdict.reason)))
-        self._append(asked, outcome=Outcome.DRY_RUN, reason=reason, dry_run=True)
+        self._events.append(asked, outcome=Outcome.DRY_RUN, reason=reason, dry_run=True)
         return GuardedResult(verdict, Outcome.DRY_RUN, reason)
 
-    def _end(self, begun: _Begun, execution: Execution) -> GuardedResult:
+    def _end(self, begun: Begun, execution: Execution) -> GuardedResult:
         """Record the outcome; what cannot be recorded now is kept and tried again."""
         problem = ""
         duration = int((time.monotonic() - begun.began) * 1000)
@@ -368,11 +350,11 @@ class Guard:
             problem,
         )
 
-    def _record(self, begun: _Begun, execution: Execution) -> None:
+    def _record(self, begun: Begun, execution: Execution) -> None:
         asked = begun.asked
 
         def announce() -> None:
-            self._append(
+            self._events.append(
                 asked,
                 outcome=execution.outcome,
                 reason=asked.with_reason(execution.why),
@@ -400,49 +382,12 @@ class Guard:
                 self._unrecorded.append((begun, execution))
 
     def _settle_interrupted(self, held: Held, trigger: str) -> None:
-        recover_interrupted(held, self.healer, self.policy, self._clock(), self._audit, trigger)
+        recover_interrupted(held, self.policy, self._clock(), self._events, trigger)
 
     def _deny(self, asked: Asked, verdict: Verdict) -> GuardedResult:
         known = asked.again == verdict.guard
         self._denials.denied(verdict, asked.fact, asked.trigger, known=known)
         return GuardedResult(verdict, Outcome.DENIED, verdict.reason)
-
-    def _write_denial(self, denial: Denial) -> None:
-        verdict = denial.verdict
-        asked = Asked(Intent(verdict.intent, verdict.scope), denial.fact, "", denial.trigger)
-        self._try_append(
-            asked,
-            outcome=Outcome.DENIED,
-            reason=verdict.reason,
-            guard=str(verdict.guard),
-            dry_run=verdict.dry_run,
-            count=denial.count,
-        )
-
-    def _append(self, asked: Asked, *, outcome: Outcome, **fields: object) -> None:
-        """Append an event on what was asked, and make it durable.
-
-        Raises:
-            AuditUnwritable: it is not in the log.
-        """
-        event: EventFields = {
-            "healer": self.healer,
-            "outcome": outcome,
-            "intent": asked.intent.text,
-            "fact": asked.fact,
-            "scope": asked.intent.scope,
-            "pid": os.getpid(),
-            "trigger": asked.trigger,
-        }
-        event.update(fields)  # type: ignore[typeddict-item] # the callers are above
-        self._audit.append(sync=True, **event)
-
-    def _try_append(self, asked: Asked, *, outcome: Outcome, **fields: object) -> None:
-        """Append an event that nothing hangs on; who cannot is told."""
-        try:
-            self._append(asked, outcome=outcome, **fields)
-        except AuditUnwritable as error:
-            self._log(f"{asked.intent.text}: {outcome} is not in the audit log: {error}")
 
 
 def _text(intent: Intent | str) -> str:

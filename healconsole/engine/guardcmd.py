@@ -11,13 +11,17 @@ from dataclasses import replace
 from typing import Any
 
 from healconsole.core.records import Policy
-from healconsole.core.words import Outcome
+from healconsole.core.words import Guardrail, Outcome
 from healconsole.engine.asked import GuardedResult
+from healconsole.engine.cyclerecord import made_record
 from healconsole.engine.declared import common_environment
+from healconsole.engine.events import to_stderr
 from healconsole.engine.guard import Guard
-from healconsole.engine.process import Command
-from healconsole.engine.settings import SettingError, rate_from, settings_from
+from healconsole.engine.heartbeat import read_cycle, write_cycle, write_metric
+from healconsole.engine.process import Command, describe
+from healconsole.engine.settings import SettingError, Settings, rate_from, settings_from
 from healconsole.engine.signals import Signals
+from healconsole.stores.files import Missing, Unreadable
 
 DONE, REFUSED, USAGE, TIMED_OUT = 0, 1, 2, 124
 
@@ -51,7 +55,9 @@ def main(options: argparse.Namespace, clock: Callable[[], float] = time.time) ->
     except OSError as error:
         return _say(options, f"{settings.state_dir} cannot be used: {error}", REFUSED)
     check = Command(("sh", "-c", options.check), environ) if options.check else None
+    began = clock()
     with closing(guard), Signals() as signals:
+        guard.recover(settings.trigger or "guard")
         result = guard.run(
             options.intent,
             Command(tuple(options.guarded_command), environ, pass_output=True),
@@ -61,7 +67,37 @@ def main(options: argparse.Namespace, clock: Callable[[], float] = time.time) ->
             tick=lambda: f"ended by {signals.stop.name}" if signals.stop is not None else "",
             tick_every=0.1,
         )
+        _beat(guard, settings, result, options.intent, began, clock())
     return _leave(options, result)
+
+
+def _beat(
+    guard: Guard,
+    settings: Settings,
+    result: GuardedResult,
+    intent: str,
+    began: float,
+    now: float,
+) -> None:
+    """Leave the heartbeat: to the console the job is a healer like any other."""
+    try:
+        record = made_record(
+            guard,
+            read_cycle(settings.state_dir),
+            result,
+            at=now,
+            began_at=began,
+            duration_ms=result.duration_ms,
+            trigger=settings.trigger or "guard",
+            fact="",
+            intent=intent if result.verdict.guard is not Guardrail.INTENT else "",
+            interval=0,
+        )
+        write_cycle(settings.state_dir, record)
+        if settings.textfile_dir is not None:
+            write_metric(settings.textfile_dir, settings.healer, record.at)
+    except (OSError, Missing, Unreadable) as error:
+        to_stderr(f"{settings.healer}: the heartbeat cannot be written: {describe(error)}")
 
 
 def _policy(options: argparse.Namespace, policy: Policy) -> Policy:

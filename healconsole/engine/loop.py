@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 
-from healconsole import __version__
-from healconsole.core.records import CycleRecord, VerdictRecord
-from healconsole.core.verdict import Verdict
-from healconsole.core.words import Library, Outcome
+from healconsole.core.records import CycleRecord
 from healconsole.engine.asked import GuardedResult
+from healconsole.engine.cyclerecord import made_record
 from healconsole.engine.guard import Guard
 from healconsole.engine.healer import Decision, Healer
 from healconsole.engine.heartbeat import read_cycle, write_cycle, write_metric
@@ -22,17 +19,6 @@ from healconsole.engine.singleton import Singleton
 from healconsole.stores.files import Missing, Unreadable
 
 Log = Callable[[str], None]
-
-
-def verdict_record(verdict: Verdict) -> VerdictRecord:
-    """A verdict as ``cycle.json`` and ``--plan`` have it."""
-    guard = "" if verdict.guard is None else str(verdict.guard)
-    return VerdictRecord(verdict.allow, guard, verdict.reason, verdict.earliest)
-
-
-def _done(result: GuardedResult | None) -> str:
-    """The outcome, or "" if nothing was done."""
-    return "" if result is None or result.outcome is Outcome.DENIED else result.outcome
 
 
 class Loop:
@@ -153,23 +139,17 @@ class Loop:
         result: GuardedResult | None,
         interval: float,
     ) -> CycleRecord:
-        spent = time.monotonic() - began
-        return CycleRecord(
-            at=round(self._clock(), 3),
-            seq=self._last.seq + 1 if self._last is not None else 1,
+        return made_record(
+            self.guard,
+            self._last,
+            result,
+            at=self._clock(),
+            began_at=began_at,
+            duration_ms=int((time.monotonic() - began) * 1000),
             trigger=trigger,
-            fact=fact[:16_384],
+            fact=fact,
             intent=intent,
-            verdict=verdict_record(result.verdict) if result is not None else None,
-            outcome=_done(result),
-            duration_ms=int(spent * 1000),
-            next_due=round(max(began_at + interval, self._clock()), 3) if interval else 0,
             interval=interval,
-            pid=os.getpid(),
-            library=Library.PYTHON,
-            version=__version__,
-            policy=self.guard.policy,
-            mode="dry-run" if self.guard.is_dry() else "live",
         )
 
     def _write(self, record: CycleRecord) -> None:

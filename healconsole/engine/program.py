@@ -11,9 +11,11 @@ from dataclasses import replace
 
 from healconsole.core.verdict import Verdict
 from healconsole.core.words import FAILURES
-from healconsole.engine.guard import Guard, to_stderr
+from healconsole.engine.cyclerecord import verdict_record
+from healconsole.engine.events import to_stderr
+from healconsole.engine.guard import Guard
 from healconsole.engine.healer import Healer
-from healconsole.engine.loop import Loop, verdict_record
+from healconsole.engine.loop import Loop
 from healconsole.engine.notify import Notify
 from healconsole.engine.settings import SettingError, Settings, settings_from
 from healconsole.engine.signals import Signals

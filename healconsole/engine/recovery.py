@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
 
 from healconsole.core.records import ClaimRecord, Policy
 from healconsole.core.recovery import Recovery
 from healconsole.core.scopes import scope_of_file
+from healconsole.core.verdict import Intent
 from healconsole.core.words import Outcome
-from healconsole.stores.auditlog import AuditWriter
+from healconsole.engine.asked import Asked
+from healconsole.engine.events import Events
 from healconsole.stores.commit import Held
 
 
@@ -19,7 +20,7 @@ def interrupted(claims: tuple[object, ...]) -> list[ClaimRecord]:
 
 
 def recover_interrupted(
-    held: Held, healer: str, policy: Policy, now: float, audit: AuditWriter, trigger: str
+    held: Held, policy: Policy, now: float, events: Events, trigger: str
 ) -> list[Recovery]:
     """Settle every interrupted claim, each with an ``interrupted`` event, under the lock.
 
@@ -29,17 +30,9 @@ def recover_interrupted(
     """
 
     def announce(claim: ClaimRecord, found: Recovery) -> None:
-        audit.append(
-            sync=True,
-            healer=healer,
-            outcome=Outcome.INTERRUPTED,
-            intent=claim.intent,
-            reason=found.reason,
-            scope=scope_of_file(claim.scope_file),
-            key=claim.key,
-            pid=os.getpid(),
-            trigger=trigger,
-        )
+        intent = Intent(claim.intent, scope_of_file(claim.scope_file))
+        asked = Asked(intent, fact="", reason="", trigger=trigger)
+        events.append(asked, Outcome.INTERRUPTED, reason=found.reason, key=claim.key)
 
     return [
         held.recover(claim, policy, now, announce=partial(announce, claim))

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from healconsole.core.records import CycleRecord
 from healconsole.engine.guardcmd import main
+from healconsole.stores.statedir import read_healer
 from tests.engine.healers import REPO
 from tests.engine.sites import Site
 
@@ -46,6 +48,21 @@ def test_output_and_exit_code_pass_through(site: Site, capfd: pytest.CaptureFixt
     assert main(options(site, ["sh", "-c", "exit 7"], intent="other")) == 7
     assert "action exit code 7" in capfd.readouterr().err
     assert [event["trigger"] for event in site.events()] == ["guard"] * 4
+
+
+def test_a_job_has_a_heartbeat_like_any_healer(site: Site) -> None:
+    for _ in range(2):
+        main(options(site, ["true"]))
+    found = read_healer(site.root / "root", "job").cycle
+    assert isinstance(found, CycleRecord)
+    assert (found.seq, found.trigger, found.intent, found.outcome) == (
+        2,
+        "guard",
+        "back-up db=a",
+        "",
+    )
+    assert found.verdict is not None
+    assert found.verdict.guard == "idempotency"
 
 
 def test_a_denied_command_does_not_run(site: Site, capfd: pytest.CaptureFixture[str]) -> None:
