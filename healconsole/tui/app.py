@@ -27,15 +27,9 @@ from healconsole.tui.dialogs.session import ActSession
 from healconsole.tui.frugal import Terminal, frugal
 from healconsole.tui.keys import Key
 from healconsole.tui.messages import SnapshotTaken
-from healconsole.tui.palette import VerbProvider
 from healconsole.tui.ports import Acts, Clock, Feed, FeedFactory, LogReader, Ticking, View
 from healconsole.tui.safetext import LastFilter
-from healconsole.tui.screens.audit import AuditScreen
-from healconsole.tui.screens.explain import ExplainScreen
-from healconsole.tui.screens.help import HelpScreen
 from healconsole.tui.screens.home import HomeScreen
-from healconsole.tui.screens.locks import LocksScreen
-from healconsole.tui.screens.wall import WallScreen
 from healconsole.tui.stylesheets import stylesheets
 from healconsole.tui.themes import DARK, LIGHT, own_variables, theme_for
 
@@ -43,8 +37,15 @@ SILENT_AFTER_S = 10.0
 """Seconds without a word from the feed after which the screen says so."""
 
 
+def _verbs() -> type[Provider]:
+    """Return what the command palette asks, when it is opened first."""
+    from healconsole.tui.palette import VerbProvider
+
+    return VerbProvider
+
+
 class ConsoleApp(App[int]):
-    """The application.
+    """The application. A screen that is not the first is imported when it is opened.
 
     ``snapshot`` is everything that it knows; screens watch it. It owns the feed: it starts it
     when the screen is up, and stops it before it ends.
@@ -52,7 +53,7 @@ class ConsoleApp(App[int]):
 
     TITLE = "healconsole"
     ENABLE_COMMAND_PALETTE = True
-    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {VerbProvider}
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_verbs}
     BINDINGS: ClassVar[list[BindingType]] = [
         *(keys.binding(key, show=False) for key in (*keys.EVERYWHERE, keys.REPAIR, keys.REDRAW)),
     ]
@@ -107,7 +108,11 @@ class ConsoleApp(App[int]):
 
     def get_default_screen(self) -> Screen[None]:
         """Return the screen that everything starts on."""
-        return WallScreen() if self.view.wall else HomeScreen()
+        if not self.view.wall:
+            return HomeScreen()
+        from healconsole.tui.screens.wall import WallScreen
+
+        return WallScreen()
 
     def on_mount(self) -> None:
         """Start to look."""
@@ -190,20 +195,28 @@ class ConsoleApp(App[int]):
         if healer is None:
             self.say("explain: there is no healer under the cursor")
         else:
+            from healconsole.tui.screens.explain import ExplainScreen
+
             self.push_screen(ExplainScreen(healer.name))
 
     def action_audit(self) -> None:
         """Open the log, unless it is open."""
+        from healconsole.tui.screens.audit import AuditScreen
+
         if not isinstance(self.screen, AuditScreen):
             self.push_screen(AuditScreen())
 
     def action_locks(self) -> None:
         """Open the locks, unless they are open."""
+        from healconsole.tui.screens.locks import LocksScreen
+
         if not isinstance(self.screen, LocksScreen):
             self.push_screen(LocksScreen())
 
     def action_help(self) -> None:
         """Show every key."""
+        from healconsole.tui.screens.help import HelpScreen
+
         self.push_screen(HelpScreen((keys.REPAIR,) if self._repair else ()))
 
     def action_undo(self) -> None:
