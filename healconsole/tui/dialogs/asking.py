@@ -15,6 +15,7 @@ from textual.widgets import Button, Input, Label, Static
 
 from healconsole.core.text import visible
 from healconsole.tui.ports import Acts
+from healconsole.tui.widgets.cells import TONE_CLASSES
 
 if TYPE_CHECKING:
     from healconsole.tui.app import ConsoleApp
@@ -44,6 +45,7 @@ class Field(Input):
 class AskingDialog(ModalScreen[None]):
     """What every dialog of an act asks for, and how it answers."""
 
+    COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES
     VERB: ClassVar[str] = ""
     """What the button says."""
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -10,6 +10,7 @@ from textual.screen import Screen
 
 from healconsole.core.snapshot import HealerState, Snapshot
 from healconsole.tui.keys import Key
+from healconsole.tui.widgets.cells import TONE_CLASSES
 from healconsole.tui.widgets.keybar import KeyBar, KeyHint
 from healconsole.tui.widgets.statusline import Status, StatusLine
 
@@ -29,6 +30,7 @@ class ConsoleScreen(Screen[None]):
     ``show`` is called with each new snapshot, and once a second for what only time changes.
     """
 
+    COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES
     SHOWN_KEYS: ClassVar[tuple[Key, ...]] = ()
     """The keys of the key bar, in order."""
     BINDINGS: ClassVar[list[BindingType]] = []

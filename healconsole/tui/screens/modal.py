@@ -13,6 +13,7 @@ from healconsole.tui import keys
 from healconsole.tui.keys import Key
 from healconsole.tui.safetext import plain
 from healconsole.tui.screens.base import key_hint
+from healconsole.tui.widgets.cells import TONE_CLASSES
 from healconsole.tui.widgets.keybar import KeyBar
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ Result = TypeVar("Result")
 class ConsoleModal(ModalScreen[Result], Generic[Result]):
     """A framed window with a title, a body, and its keys at the bottom."""
 
+    COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES
     SHOWN_KEYS: ClassVar[tuple[Key, ...]] = (keys.BACK,)
     BINDINGS: ClassVar[list[BindingType]] = [keys.binding(keys.BACK, show=False)]
 

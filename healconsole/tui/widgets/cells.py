@@ -13,7 +13,11 @@ from rich.cells import cell_len, set_cell_size
 from healconsole.core.text import visible
 
 TONES = ("text", "strong", "dim", "ok", "warn", "bad", "alarm", "info", "accent", "head", "rule")
-"""What a cell can be drawn in; each is a component class of `CellView`."""
+"""What a cell can be drawn in."""
+
+TONE_CLASSES = {f"tone--{tone}" for tone in TONES} | {"tone--cursor"}
+"""The component classes that every screen has: once for all the views on it, for to style them
+for each view apart took a tenth of the start."""
 
 
 class Cell(NamedTuple):

@@ -11,7 +11,7 @@ from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from healconsole.tui.widgets.cells import EMPTY_LINE, TONES, Line, changed_spans
+from healconsole.tui.widgets.cells import EMPTY_LINE, Line, changed_spans
 
 
 class CellView(ScrollView):
@@ -21,7 +21,6 @@ class CellView(ScrollView):
     """
 
     ALLOW_SELECT: ClassVar[bool] = False
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"tone--{tone}" for tone in TONES} | {"tone--cursor"}
     fixed = 0
     """Lines at the top that stay where they are when the rest scrolls."""
 
@@ -108,9 +107,10 @@ class CellView(ScrollView):
         key = (tone, under_cursor)
         style = self._tones.get(key)
         if style is None:
-            style = self.rich_style + self.get_component_rich_style(f"tone--{tone}", partial=True)
+            tones = self.screen
+            style = self.rich_style + tones.get_component_rich_style(f"tone--{tone}", partial=True)
             if under_cursor:
-                style += self.get_component_rich_style("tone--cursor", partial=True)
+                style += tones.get_component_rich_style("tone--cursor", partial=True)
             # Links and meta would make every cell a thing to click; these lines are only text.
             style = self._tones[key] = style.clear_meta_and_links()
         return style
