@@ -1,0 +1,135 @@
+"""Words and figures that every form of a report tells the same way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from healconsole.core.ages import countdown, moment
+from healconsole.core.report.circuits import Episode
+from healconsole.core.report.report import Report
+from healconsole.core.report.tally import USUAL, HealerTally
+from healconsole.core.words import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """A host and day with more actions than usual."""
+
+    host: str
+    day: str
+    actions: int
+
+
+@dataclass(frozen=True, slots=True)
+class HostDays:
+    """How the days of a healer's hosts compare with what is usual."""
+
+    quiet: int
+    """Days of a host without an action."""
+    usual: int
+    """Days with one to five."""
+    over: tuple[Busy, ...]
+    """Days with more, the busiest first."""
+
+
+def host_days(healer: HealerTally, days: tuple[str, ...]) -> HostDays:
+    """Compare every day of every host of `healer` with the usual 0 to 5."""
+    acted = [(host, day, on.actions) for (host, day), on in healer.days.items() if on.actions]
+    over = [Busy(*found) for found in acted if found[2] > USUAL]
+    over.sort(key=lambda busy: (-busy.actions, busy.day, busy.host))
+    return HostDays(len(healer.hosts) * len(days) - len(acted), len(acted) - len(over), tuple(over))
+
+
+def success_share(healer: HealerTally) -> str:
+    """How many of the acts that ended succeeded; a dash if none ended.
+
+    Cut, not rounded: 99.9 % is not all.
+    """
+    good = healer.outcomes.get(Outcome.SUCCESS, 0)
+    ended = good + healer.failures
+    return f"{100 * good // ended} %" if ended else "–"
+
+
+def span_of(seconds: float | None) -> str:
+    """A duration for people; a dash if there is none.
+
+    >>> span_of(None), span_of(0.4), span_of(93784)
+    ('–', '1s', '1d02h')
+    """
+    return "–" if seconds is None else countdown(seconds)
+
+
+def when(ts: float, utc_offset_s: int) -> str:
+    """A time to the second on the reader's clock.
+
+    >>> when(1764000000, 3600)
+    '2025-11-24 17:00:00'
+    """
+    at = moment(ts, utc_offset_s)
+    return "?" if at is None else at.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def zone(utc_offset_s: int) -> str:
+    """The reader's clock by its offset.
+
+    >>> zone(0), zone(-19800)
+    ('UTC', 'UTC-05:30')
+    """
+    if not utc_offset_s:
+        return "UTC"
+    sign, minutes = "-" if utc_offset_s < 0 else "+", abs(utc_offset_s) // 60
+    return f"UTC{sign}{minutes // 60:02d}:{minutes % 60:02d}"
+
+
+def covered(report: Report) -> str:
+    """The span in words."""
+    span, offset = report.span, report.utc_offset_s
+    return f"{when(span.since, offset)} to {when(span.until, offset)} ({zone(offset)})"
+
+
+def read_lines(report: Report) -> tuple[str, ...]:
+    """What was read and what of it does not count: one sentence each, without data."""
+    reading = report.reading
+    logs = len(reading.sources)
+    said = [f"{reading.lines:,} lines of {logs} log{'' if logs == 1 else 's'} were read."]
+    if reading.outside:
+        said.append(f"{reading.outside:,} events lie outside the span.")
+    if reading.unparsable:
+        said.append(f"{reading.unparsable:,} lines do not parse: what they tell is not counted.")
+    if reading.timeless:
+        said.append(f"{reading.timeless:,} events have no time: they are not counted.")
+    return tuple(said)
+
+
+def notes(healer: HealerTally) -> tuple[str, ...]:
+    """What a reader must know to trust the figures of one healer."""
+    said = []
+    if healer.assumed and healer.circuits.opened:
+        said.append(
+            "The breaker's limits are assumed (3 failures, 10 minutes): its openings are worked "
+            "out from the failures. Declare the limits in the catalog."
+        )
+    told = len(healer.circuits.episodes)
+    if healer.circuits.opened > told:
+        said.append(f"The newest {told} of {healer.circuits.opened:,} openings are told.")
+    return tuple(said)
+
+
+def place(episode: Episode) -> str:
+    """What was open: a scope, or the whole healer."""
+    return episode.scope or "the whole healer"
+
+
+def opened_because(episode: Episode) -> str:
+    """Why a circuit opened."""
+    if episode.by:
+        incident = f" ({episode.incident})" if episode.incident else ""
+        return f"tripped by {episode.by}{incident}: {episode.why}"
+    return f"{episode.why}: {episode.reasons[-1]}" if episode.reasons else episode.why
+
+
+def ended_because(episode: Episode, utc_offset_s: int) -> str:
+    """When and by what an episode ended."""
+    if episode.ended is None:
+        return "not closed at the end of the span"
+    return f"{when(episode.ended, utc_offset_s)}, {episode.ended_by}"
