@@ -290,8 +290,8 @@ class Guard:
         announced: list[ClaimRecord] = []
 
         def announce(claim: ClaimRecord) -> None:
-            self._events.append(asked, outcome=Outcome.STARTED, reason=asked.reason, key=claim.key)
             announced.append(claim)
+            self._events.append(asked, outcome=Outcome.STARTED, reason=asked.reason, key=claim.key)
 
         try:
             with hold(self.state_dir) as held:
@@ -309,7 +309,7 @@ class Guard:
                     return Begun(asked, verdict, claim, lease, time.monotonic())
         except (NotCommitted, OSError, AuditUnwritable) as error:
             verdict = denied(asked.intent, Guardrail.RECORD, str(error))
-            if announced:
+            if announced and (not isinstance(error, AuditUnwritable) or error.readable):
                 # The log says "started" and nothing did; say that too.
                 self._events.try_append(
                     asked,

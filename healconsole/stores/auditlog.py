@@ -20,7 +20,15 @@ _NEW_LOG: Final = 0o644
 
 
 class AuditUnwritable(Exception):  # noqa: N818 - the guardrail's own word: nothing may act
-    """The event is not in the log, so what it announces must not happen."""
+    """The event is not in the log, so what it announces must not happen.
+
+    ``readable`` says that it can be read there all the same: it was written, and may not
+    survive a power cut.
+    """
+
+    def __init__(self, message: str, *, readable: bool = False) -> None:
+        super().__init__(message)
+        self.readable = readable
 
 
 class EventFields(TypedDict, total=False):
@@ -68,29 +76,23 @@ class AuditWriter:
             ValueError: an event of this size cannot be written at all.
         """
         line = format_event(ts_text=timestamp(self._clock()), host=self._host, **fields)
+        readable = False
         try:
-            self._append(line, sync=sync)
+            fd = self._open_locked()
+            try:
+                _write_line(fd, line)
+                readable = True
+                if sync:
+                    os.fdatasync(fd)
+            finally:
+                release(fd)
         except OSError as error:
             why = error.strerror or str(error)
             raise AuditUnwritable(
                 f"{self.path}: the audit log cannot be written ({why.lower()}); "
-                "make room or mend its permissions"
+                "make room or mend its permissions",
+                readable=readable,
             ) from error
-
-    def _append(self, line: bytes, *, sync: bool) -> None:
-        fd = self._open_locked()
-        try:
-            size = os.fstat(fd).st_size
-            if size and os.pread(fd, 1, size - 1) != b"\n":
-                # A writer died in the middle of its line: it keeps its line, we take ours.
-                line = b"\n" + line
-            written = os.write(fd, line)
-            if written != len(line):
-                raise OSError(errno.ENOSPC, "only a part of the line fitted")
-            if sync:
-                os.fdatasync(fd)
-        finally:
-            release(fd)
 
     def _open_locked(self) -> int:
         """The log, opened and locked, and still the file of that name."""
@@ -128,6 +130,20 @@ class AuditWriter:
             os.close(fd)
             raise
         return fd
+
+
+def _write_line(fd: int, line: bytes) -> None:
+    """Append a line of its own to the locked log.
+
+    Raises:
+        OSError: it is not there, or not whole.
+    """
+    size = os.fstat(fd).st_size
+    if size and os.pread(fd, 1, size - 1) != b"\n":
+        # A writer died in the middle of its line: it keeps its line, we take ours.
+        line = b"\n" + line
+    if os.write(fd, line) != len(line):
+        raise OSError(errno.ENOSPC, "only a part of the line fitted")
 
 
 def timestamp(at: float) -> str:
