@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # One cycle of a bash healer whose clock is in the test's hand. It waits for a line on standard input
 # before it begins, so that a tracer can be attached to it.
+# shellcheck source=/dev/null
 source "$SCENE_LIBRARY"
 
 _heal_clock() {

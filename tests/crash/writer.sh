@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Acts on one new intent after the other, for ever. What was begun and what was recorded is told outside the
 # disk that is under test.
+# shellcheck source=/dev/null
 source "$SCENE_LIBRARY"
 
 _heal_clock() {
