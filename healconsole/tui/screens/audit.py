@@ -60,6 +60,11 @@ class AuditScreen(ConsoleScreen):
         self._problem = ""
         self._searching = ""
 
+    @property
+    def at_start(self) -> bool:
+        """Whether the window reaches back to the first line of the log."""
+        return self._window.at_start
+
     def compose(self) -> ComposeResult:
         """Lay the parts out."""
         yield StatusLine(id="status")

@@ -1,0 +1,191 @@
+"""The audit screen on a real log: follow, pause, read back, filter, jump, one event, copy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from healconsole.core.ages import iso
+from healconsole.core.auditline import AuditTail
+from healconsole.core.auditparse import format_event
+from healconsole.core.snapshot import Snapshot
+from healconsole.stores.history import History
+from healconsole.tui.jump import JumpError, parse_jump
+from healconsole.tui.screens.audit import AuditScreen
+from healconsole.tui.widgets.auditview import AuditView
+from tests.tui import scenes
+from tests.tui.conftest import Recording
+from tests.tui.scenes import NOW
+
+LINES = 4000
+"""Lines of the log, ten seconds apart; more than a window's first load by far."""
+
+
+def line(index: int, outcome: str = "success") -> bytes:
+    """The line ``index`` from the beginning."""
+    at = NOW - 10 * (LINES - index)
+    return format_event(
+        ts_text=iso(at, millis=True),
+        host="web-07",
+        healer="worker-queue-healer",
+        intent=f"restart_worker pid={index}",
+        outcome="verify-failed" if index % 1000 == 7 else outcome,
+        fact=f"queue_depth={index}",
+    )
+
+
+class Site:
+    """A log on disk, and the console that reads it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.write_bytes(b"".join(line(index) for index in range(LINES)))
+        self.recording = Recording(self.snapshot(), log=History(path))
+
+    def snapshot(self) -> Snapshot:
+        """The site now."""
+        history = History(self.path)
+        size = history.size()
+        lines = history.lines_before(size, 300)
+        return replace(scenes.healthy(), audit=AuditTail(str(self.path), 0, size, lines))
+
+    def append(self, count: int) -> None:
+        """More lines come, and the feed tells."""
+        with self.path.open("ab") as log:
+            for index in range(count):
+                log.write(line(LINES + index, "action-failed"))
+        self.recording.feed.give(self.snapshot())
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path / "audit.jsonl")
+
+
+async def until(pilot: Pilot[int], condition: Callable[[], bool]) -> None:
+    """Wait until something is so; the test's own time limit ends a vain wait."""
+    while not condition():
+        await pilot.pause(0.02)
+
+
+def view(site: Site) -> AuditView:
+    """The list of the audit screen."""
+    return site.recording.app.screen.query_one(AuditView)
+
+
+@pytest.mark.asyncio
+async def test_it_follows_and_counts_what_is_new_while_somebody_reads(site: Site) -> None:
+    async with site.recording.app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("a")
+        await pilot.pause()
+        assert f"pid={LINES - 1} " in site.recording.text()
+        site.append(3)
+        await pilot.pause()
+        assert f"pid={LINES + 2} " in site.recording.text()
+        await pilot.press("up", "up")
+        reading = view(site).current
+        site.append(12)
+        await pilot.pause()
+        assert "PAUSED, 12 new" in site.recording.text()
+        assert view(site).current == reading
+        await pilot.press("f")
+        await pilot.pause()
+        assert "following" in site.recording.text()
+        assert view(site).marked_line == view(site).line_count() - 1
+
+
+@pytest.mark.asyncio
+async def test_reading_back_comes_to_the_first_line(site: Site) -> None:
+    async with site.recording.app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("a")
+        await pilot.pause()
+        screen = site.recording.app.screen
+        assert isinstance(screen, AuditScreen)
+        while not screen.at_start:
+            await pilot.press("home")
+            await pilot.pause(0.02)
+        await pilot.press("home")
+        await pilot.pause()
+        assert "pid=0 " in site.recording.text()
+
+
+@pytest.mark.asyncio
+async def test_a_filter_finds_what_is_far_back_in_the_log(site: Site) -> None:
+    async with site.recording.app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("a")
+        await pilot.pause()
+        await pilot.press("slash", *"outcome:verify*")
+        await until(pilot, lambda: view(site).line_count() == LINES // 1000)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert "pid=7 " in site.recording.text()
+        await pilot.press("escape")
+        await pilot.pause()
+        assert view(site).line_count() > 100
+
+
+@pytest.mark.asyncio
+async def test_a_filter_that_cannot_be_read_says_what_would_be_one(site: Site) -> None:
+    async with site.recording.app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("a")
+        await pilot.press("slash", *"since:never")
+        await pilot.pause()
+        assert "is not a time" in site.recording.text()
+
+
+@pytest.mark.asyncio
+async def test_it_jumps_to_a_time(site: Site) -> None:
+    async with site.recording.app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("a")
+        await pilot.pause()
+        await pilot.press("j", *"-10h", "enter")
+        await until(pilot, lambda: "PAUSED" in site.recording.text())
+        await until(pilot, lambda: f"pid={LINES - 3600} " in site.recording.text())
+        current = view(site).current
+        assert current is not None
+        assert current.offset == History(site.path).find_time(NOW - 36_000)
+        await pilot.press("end")
+        await pilot.press("f")
+        await pilot.pause()
+        assert f"pid={LINES - 1} " in site.recording.text()
+
+
+@pytest.mark.asyncio
+async def test_one_event_is_shown_in_full_and_copied_exactly(site: Site) -> None:
+    app = site.recording.app
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("a")
+        await pilot.pause()
+        await pilot.press("enter")
+        await pilot.pause()
+        text = site.recording.text()
+        assert "One event" in text
+        assert f"queue_depth={LINES - 1}" in text
+        await pilot.press("c")
+        assert app.clipboard == line(LINES - 1).decode().rstrip("\n")
+
+
+@pytest.mark.asyncio
+async def test_the_log_of_one_healer_is_a_key_away_from_the_healer(site: Site) -> None:
+    async with site.recording.app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        await pilot.press("enter", "a")
+        await pilot.pause()
+        assert "/healer:" in site.recording.text()
+
+
+def test_typed_times() -> None:
+    half_past_two = NOW - 127  # NOW is 14:32:07
+    assert parse_jump("14:30", NOW, 0) == half_past_two
+    assert parse_jump("14:30", NOW, 3600) == half_past_two - 3600
+    assert parse_jump("14:40", NOW, 0) == half_past_two + 600 - 86_400
+    assert parse_jump("-2h", NOW, 0) == NOW - 7200
+    assert parse_jump("2026-11-23 14:30", NOW, 0) == half_past_two
+    assert parse_jump("2026-11-23T14:30:00+00:00", NOW, 3600) == half_past_two
+    for wrong in ("", "25:00", "soon", "-2", "14:3"):
+        with pytest.raises(JumpError):
+            parse_jump(wrong, NOW, 0)
