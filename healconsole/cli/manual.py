@@ -10,6 +10,11 @@ USAGE: Final = {
     "tail": "healconsole tail [-n N] [-f] [--filter F] [--json]",
     "explain": "healconsole explain NAME [--intent I] [--json]",
     "locks": "healconsole locks [--json]",
+    "report": (
+        "healconsole report [NAME ...] [--since T] [--until T] [--log FILE ...] [--format F]\n"
+        "                          [--output FILE]\n"
+        "       healconsole report --rollout NAME [--step STEP] [--hosts N] [--heartbeats FILE]"
+    ),
     "trip": "healconsole trip NAME [--scope S] [--for TIME] --reason R [--incident I]",
     "reset": (
         "healconsole reset NAME [--scope S] [--to half-open|closed] --reason R [--incident I]"
@@ -96,6 +101,33 @@ code is 1.
 examples:
   healconsole locks
   healconsole locks --json
+"""
+
+REPORT: Final = """\
+For each healer: actions, outcomes, denials by guardrail, openings and resets of its
+breaker with their reasons, time open, MTTR from the first fact to success, and actions
+per host and day against the usual 0 to 5. The audit log is read with its rotated files,
+plain or compressed (gzip, bzip2, xz; zstd where the program zstd is installed). With
+--log, logs that were collected from any number of hosts.
+
+A time is a span back (2h, 7d), a time of day, a date, or ISO 8601 with an offset. The
+log has no event "opened": the breaker is worked out from failures, denials and operators'
+acts, on the limits that the healer or the catalog declares. A day is that of the host's
+own clock. Lines that do not parse are counted, and the first are shown.
+
+--rollout asks whether NAME may take its next step, and says GO or NO-GO with the reason:
+dry-run on a dev fleet (dev, 1 day), dry-run in production (dry-run, 7), one canary host
+(canary, 3), then 10%, 25%, 50% and 100% over a week. A quiet healer writes no event, so
+days without a heartbeat are told from --heartbeats, Prometheus' answer to query_range
+for heal_last_cycle_timestamp_seconds.
+
+examples:
+  healconsole report
+  healconsole report worker-queue-healer --since 30d --format html --output july.html
+  healconsole report --log web-*/audit.jsonl* --since 2026-07-01 --until 2026-08-01 --json
+  healconsole report --rollout worker-queue-healer --step dry-run --hosts 50
+
+exit codes: 0 written, or GO; 1 NO-GO, or no log can be read; 2 usage.
 """
 
 TRIP: Final = """\

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from healconsole.cli import manual
 from healconsole.cli.completing import completes
@@ -86,6 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
         return sub
 
     _add_looks(command)
+    _add_report(command)
     _add_acts(command)
     _add_library(command)
     return parser
@@ -119,6 +121,40 @@ def _add_looks(command: AddCommand) -> None:
 
     locks = command("locks", "locks:run", "show the fleet locks in Redis", manual.LOCKS)
     _json_option(locks)
+
+
+def _add_report(command: AddCommand) -> None:
+    report = command(
+        "report", "report:run", "report what healers did, or if one may go on", manual.REPORT
+    )
+    names = report.add_argument("names", metavar="NAME", nargs="*", help="healers; else all")
+    completes(names, "NAME")
+    report.add_argument("--since", metavar="T", help="begin; 7d, or the days of the step")
+    report.add_argument("--until", metavar="T", help="end; now")
+    logs = report.add_argument(
+        "--log", metavar="FILE", type=Path, nargs="+", help="read these, not --audit; any host's"
+    )
+    completes(logs, "FILE")
+    report.add_argument(
+        "--format", choices=("markdown", "json", "html"), help="markdown, or what --output ends in"
+    )
+    output = report.add_argument("--output", metavar="FILE", type=Path, help="write it there")
+    completes(output, "FILE")
+    _json_option(report)
+    rollout = report.add_argument_group("promotion evidence")
+    named = rollout.add_argument("--rollout", metavar="NAME", help="may it take its next step?")
+    completes(named, "NAME")
+    rollout.add_argument(
+        "--step",
+        choices=("dev", "dry-run", "canary", "10%", "25%", "50%", "100%"),
+        metavar="STEP",
+        help="step that it is on; the catalog's stage",
+    )
+    rollout.add_argument("--hosts", metavar="N", type=whole, help="hosts of the fleet; those seen")
+    beats = rollout.add_argument(
+        "--heartbeats", metavar="FILE", type=Path, help="answer of Prometheus on past heartbeats"
+    )
+    completes(beats, "FILE")
 
 
 def _act(command: AddCommand, name: str, says: str, end: str) -> argparse.ArgumentParser:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Final
 
-from healconsole.core.report.report import Report, actions_by_host
+from healconsole.core.report.report import Report, acts_by_host
 from healconsole.core.report.rollout import Evidence, Judgement, Level
 from healconsole.core.report.tally import USUAL, HealerTally
 from healconsole.core.text import visible
@@ -53,9 +53,11 @@ def rollout_markdown(judgement: Judgement) -> str:
         "",
         f"**{judgement.word}** {goal}. {plain(judgement.reason)}",
         "",
-        f"Step: {step.title} ({step.days} day{'' if step.days == 1 else 's'}). "
-        f"Evidence: {telling.covered(report)}, {len(evidence.hosts)} hosts seen, "
-        f"a fleet of {evidence.fleet}.",
+        (
+            f"Step: {step.title} ({step.days} day{'' if step.days == 1 else 's'}). "
+            f"Evidence: {telling.covered(report)}, {len(evidence.hosts)} hosts seen, "
+            f"a fleet of {evidence.fleet}."
+        ),
         "",
         "## The questions",
         "",
@@ -87,7 +89,7 @@ def _overview(report: Report) -> list[str]:
                 f"{sum(healer.denials.values()):,}",
                 f"{healer.would_be:,}",
                 f"{healer.circuits.opened:,}",
-                telling.span_of(healer.circuits.open_s) if healer.circuits.opened else "–",
+                telling.span_of(healer.circuits.open_s) if healer.circuits.opened else "-",
                 telling.span_of(healer.repairs.healed.mean),
                 f"{len(compared.over):,}",
             )
@@ -104,19 +106,26 @@ def _healer(healer: HealerTally, report: Report) -> list[str]:
         "",
         "denied by: " + (_counts(healer.denials) or "none"),
         "",
-        f"from first fact to success: {repairs.healed.count:,} incidents healed, "
-        f"mean (MTTR) {telling.span_of(repairs.healed.mean)}, "
-        f"median {telling.span_of(repairs.healed.median)}, "
-        f"95 % within {telling.span_of(repairs.healed.p95)}, "
-        f"longest {telling.span_of(repairs.healed.longest)}; {repairs.unhealed:,} not healed",
+        (
+            f"from first fact to success: {repairs.healed.count:,} incidents healed, "
+            f"mean (MTTR) {telling.span_of(repairs.healed.mean)}, "
+            f"median {telling.span_of(repairs.healed.median)}, "
+            f"95 % within {telling.span_of(repairs.healed.p95)}, "
+            f"longest {telling.span_of(repairs.healed.longest)}; {repairs.unhealed:,} not healed"
+        ),
         "",
     ]
     lines += [line for note in telling.notes(healer) for line in (f"> {note}", "")]
-    lines += [f"### Actions per host and day (usual: 0 to {USUAL})", ""]
+    lines += [
+        f"### {telling.acts_word(healer).capitalize()} per host and day (usual: 0 to {USUAL})",
+        "",
+    ]
     lines += _host_days(healer, report.days)
     lines += [
-        f"### Breaker: opened {circuits.opened:,} times, "
-        f"open for {telling.span_of(circuits.open_s)}",
+        (
+            f"### Breaker: opened {circuits.opened:,} times, "
+            f"open for {telling.span_of(circuits.open_s)}"
+        ),
         "",
     ]
     offset = report.utc_offset_s
@@ -153,20 +162,16 @@ def _healer(healer: HealerTally, report: Report) -> list[str]:
 
 def _host_days(healer: HealerTally, days: tuple[str, ...]) -> list[str]:
     compared = telling.host_days(healer, days)
-    lines = [
-        f"{compared.quiet:,} host-days without an action, {compared.usual:,} with 1 to {USUAL}, "
-        f"{len(compared.over):,} with more.",
-        "",
-    ]
+    lines = [f"{telling.compared_line(healer, days)}{len(compared.over):,} with more.", ""]
     if compared.over:
-        rows = [(it.day, plain(it.host), f"{it.actions:,}") for it in compared.over]
-        lines += _table((f"more than {USUAL} on", "host", "actions"), rows)
+        busy = [(it.day, plain(it.host), f"{it.actions:,}") for it in compared.over]
+        lines += _table((f"more than {USUAL} on", "host", "actions"), busy)
     shown = days[-MOST_DAYS:]
     rows = [
         (plain(host), *(_cell(on.get(day, 0)) for day in shown))
-        for host, on in actions_by_host(healer).items()
+        for host, on in acts_by_host(healer).items()
     ]
-    return lines + _table(("host", *(day[5:] for day in shown)), rows, right=1)
+    return lines + (_table(("host", *(day[5:] for day in shown)), rows, right=1) if rows else [])
 
 
 def _would_be(evidence: Evidence) -> list[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from healconsole.core.ages import countdown, moment
 from healconsole.core.report.circuits import Episode
-from healconsole.core.report.report import Report
+from healconsole.core.report.report import Report, acts_by_host
 from healconsole.core.report.tally import USUAL, HealerTally
 from healconsole.core.words import Outcome
 
@@ -25,7 +25,7 @@ class HostDays:
     """How the days of a healer's hosts compare with what is usual."""
 
     quiet: int
-    """Days of a host without an action."""
+    """Days of a host without an act."""
     usual: int
     """Days with one to five."""
     over: tuple[Busy, ...]
@@ -33,8 +33,12 @@ class HostDays:
 
 
 def host_days(healer: HealerTally, days: tuple[str, ...]) -> HostDays:
-    """Compare every day of every host of `healer` with the usual 0 to 5."""
-    acted = [(host, day, on.actions) for (host, day), on in healer.days.items() if on.actions]
+    """Compare every day of every host of `healer` with the usual 0 to 5.
+
+    Of a healer that only rehearsed, what it would have done is compared.
+    """
+    by_host = acts_by_host(healer).items()
+    acted = [(host, day, acts) for host, on in by_host for day, acts in on.items()]
     over = [Busy(*found) for found in acted if found[2] > USUAL]
     over.sort(key=lambda busy: (-busy.actions, busy.day, busy.host))
     return HostDays(len(healer.hosts) * len(days) - len(acted), len(acted) - len(over), tuple(over))
@@ -47,16 +51,29 @@ def success_share(healer: HealerTally) -> str:
     """
     good = healer.outcomes.get(Outcome.SUCCESS, 0)
     ended = good + healer.failures
-    return f"{100 * good // ended} %" if ended else "–"
+    return f"{100 * good // ended} %" if ended else "-"
+
+
+def acts_word(healer: HealerTally) -> str:
+    """What the figures by host and day are of."""
+    return "would-be actions" if healer.would_be and not healer.actions else "actions"
+
+
+def compared_line(healer: HealerTally, days: tuple[str, ...]) -> str:
+    """How usual the days of its hosts were, without those that were not."""
+    compared, what = host_days(healer, days), acts_word(healer)
+    return (
+        f"{compared.quiet:,} days of a host without {what}, {compared.usual:,} with 1 to {USUAL}, "
+    )
 
 
 def span_of(seconds: float | None) -> str:
     """A duration for people; a dash if there is none.
 
     >>> span_of(None), span_of(0.4), span_of(93784)
-    ('–', '1s', '1d02h')
+    ('-', '1s', '1d02h')
     """
-    return "–" if seconds is None else countdown(seconds)
+    return "-" if seconds is None else countdown(seconds)
 
 
 def when(ts: float, utc_offset_s: int) -> str:
@@ -93,11 +110,13 @@ def read_lines(report: Report) -> tuple[str, ...]:
     logs = len(reading.sources)
     said = [f"{reading.lines:,} lines of {logs} log{'' if logs == 1 else 's'} were read."]
     if reading.outside:
-        said.append(f"{reading.outside:,} events lie outside the span.")
+        said.append(f"Events outside the span: {reading.outside:,}.")
     if reading.unparsable:
-        said.append(f"{reading.unparsable:,} lines do not parse: what they tell is not counted.")
+        said.append(
+            f"Lines that do not parse: {reading.unparsable:,}; what they tell is not counted."
+        )
     if reading.timeless:
-        said.append(f"{reading.timeless:,} events have no time: they are not counted.")
+        said.append(f"Events without a time: {reading.timeless:,}; they are not counted.")
     return tuple(said)
 
 

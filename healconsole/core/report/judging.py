@@ -219,7 +219,7 @@ def _readable(evidence: Evidence) -> Finding:
         return Finding(
             Level.CAUTION,
             question,
-            f"{reading.unparsable} lines do not parse and {reading.timeless} have no time: "
+            f"lines that do not parse: {reading.unparsable}, without a time: {reading.timeless}; "
             "what they tell is not counted",
         )
     return Finding(Level.OK, question, f"yes: {reading.lines} lines, each parsed")

@@ -152,11 +152,14 @@ class ReportCount:
         return found
 
 
-def actions_by_host(healer: HealerTally) -> Mapping[str, Mapping[str, int]]:
-    """Return the actions of a healer by host, then by day; a host without any is there too."""
+def acts_by_host(healer: HealerTally) -> Mapping[str, Mapping[str, int]]:
+    """Return the acts of a healer by host, then by day; hosts without any are absent.
+
+    Of a healer that only rehearsed, what it would have done.
+    """
     found: dict[str, dict[str, int]] = {}
     for (host, day), on in healer.days.items():
-        days = found.setdefault(host, {})
-        if on.actions:
-            days[day] = on.actions
+        acts = on.actions if healer.actions else on.would_be
+        if acts:
+            found.setdefault(host, {})[day] = acts
     return {host: found[host] for host in sorted(found)}
