@@ -12,6 +12,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from itertools import islice
 from typing import Final, Never
 
@@ -54,13 +55,14 @@ class Unreadable(Exception):  # noqa: N818 - the word that the screen uses for i
         self.sample = sample[:SAMPLE]
 
 
-def components(relpath: str) -> list[str]:
+@lru_cache(256)
+def components(relpath: str) -> tuple[str, ...]:
     """The parts of a path below a directory.
 
     Raises:
         ValueError: the path is absolute, empty, or has an empty, ``.`` or ``..`` part.
     """
-    parts = relpath.split("/")
+    parts = tuple(relpath.split("/"))
     if "\0" in relpath or any(part in {"", ".", ".."} for part in parts):
         raise ValueError(f"{relpath!r} is not a path below a directory")
     return parts

@@ -16,6 +16,7 @@ from typing import Final
 
 from healconsole import Guard
 from healconsole.core.records import DEFAULT_POLICY
+from healconsole.engine.process import Ended, run_command, run_function
 from healconsole.engine.settings import settings_from
 from tests.bench.calls import MARK
 
@@ -55,6 +56,10 @@ def nothing() -> None:
 
 
 def _round(guard: Guard, path: str) -> Callable[[str], None]:
+    if path == "alone, a command":
+        return lambda _intent: _alone(run_command(("true",), 10))
+    if path == "alone, a function":
+        return lambda _intent: _alone(run_function(nothing, 10))
     if path == "allowed, a block":
         return lambda intent: _block(guard, intent)
     if path == "allowed, a command":
@@ -73,6 +78,11 @@ def _expect(guard: Guard, intent: str, action: tuple[str, ...] | Callable[[], No
     done = guard.run(intent, action)
     if done.outcome != "success":
         raise SystemExit(f"{intent}: {done.outcome}, {done.reason}")
+
+
+def _alone(ended: Ended) -> None:
+    if not ended.ok:
+        raise SystemExit(ended.why)
 
 
 def _deny(guard: Guard, intent: str) -> None:
