@@ -190,8 +190,7 @@ _heal_act() {
   [[ -n $_heal_nap_fd ]] || _heal_nap_open
   _heal_pay
   if ! _heal_take_intent "$intent" "${HEAL_SCOPE-}"; then
-    _heal_v_guard=intent _heal_v_reason=$_heal_text _heal_scope=''
-    _heal_take_mode
+    _heal_v_guard=intent _heal_v_reason=$_heal_text _heal_scope='' _heal_dry=0
     _heal_outcome=denied
     _heal_denied
     return 0

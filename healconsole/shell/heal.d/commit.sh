@@ -135,7 +135,7 @@ _heal_peek() {
 
 # Deny because what must be recorded cannot be.
 _heal_unrecorded() {
-  _heal_v_allow=0 _heal_v_guard=record _heal_v_reason=$1 _heal_v_earliest='' _heal_v_probe=0
+  _heal_v_allow=0 _heal_v_guard=record _heal_v_reason=$1 _heal_v_earliest='' _heal_v_probe=0 _heal_dry=0
   return 1
 }
 

@@ -79,8 +79,14 @@ _heal_keys_of() {
 
 # Read the file $1 whole into _heal_raw. 0 read, 1 missing, 2 corrupt with _heal_why.
 _heal_slurp() {
-  local limit=${2:-4096} more='' got=0
+  local limit=${2:-4096}
   _heal_raw='' _heal_why=''
+  # A file as it mostly is: read to its end, which is what makes read fail.
+  if [[ -f $1 && ! -L $1 ]] && ! IFS= read -r -d '' -n $((limit + 1)) _heal_raw 2>/dev/null <"$1" && [[ -n $_heal_raw ]]; then
+    return 0
+  fi
+  local more='' got=0
+  _heal_raw=''
   if [[ -L $1 ]]; then
     _heal_why='not a regular file'
     return 2
@@ -105,9 +111,11 @@ _heal_slurp() {
   return 2
 }
 
-# The one line of a small state file, in _heal_raw without its newline. Returns as _heal_slurp.
-_heal_line() {
-  _heal_slurp "$1" || return $?
+# The one line of the small state file $1, in _heal_raw without its newline. Returns as _heal_slurp.
+_heal_line() { _heal_slurp "$1" && _heal_take_line; }
+
+# The same of what was read.
+_heal_take_line() {
   if [[ -z $_heal_raw ]]; then
     _heal_why=empty
     return 2

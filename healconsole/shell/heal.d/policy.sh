@@ -92,6 +92,7 @@ _heal_take_policy() {
 
 # What the environment says of dry-run: 0 live, 1 dry, with _heal_dry_why.
 _heal_dry_env() {
+  [[ -n ${DRY_RUN-} ]] || return 0
   local word=${DRY_RUN-}
   word=${word#"${word%%[!$' \t']*}"}
   word=${word%"${word##*[!$' \t']}"}

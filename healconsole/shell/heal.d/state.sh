@@ -12,12 +12,14 @@ _heal_start='' _heal_boot='' _heal_start_of=''
 # Bucket: the path below the state directory.
 _heal_r_memo='' _heal_r_memo_last=0 _heal_r_memo_tokens=0
 _heal_read_bucket() {
-  _heal_line "$_heal_dir/$1" || return $?
+  _heal_slurp "$_heal_dir/$1" || return $?
   # A file says mostly what it said before; parsing it again would cost more than reading it.
-  if [[ $_heal_raw == "$_heal_r_memo" ]]; then
+  if [[ -n $_heal_raw && $_heal_raw == "$_heal_r_memo" ]]; then
     _heal_r_last=$_heal_r_memo_last _heal_r_tokens=$_heal_r_memo_tokens
     return 0
   fi
+  local whole=$_heal_raw
+  _heal_take_line || return $?
   # shellcheck disable=SC2206 # words they are
   local field=($_heal_raw)
   ((${#field[@]} == 2 || ${#field[@]} == 4)) && _heal_is_epoch "${field[0]}" && _heal_is_decimal "${field[1]}" || return 2
@@ -26,12 +28,21 @@ _heal_read_bucket() {
   fi
   _heal_micro "${field[1]}"
   _heal_r_last=${field[0]} _heal_r_tokens=$_heal_num
-  _heal_r_memo=$_heal_raw _heal_r_memo_last=$_heal_r_last _heal_r_memo_tokens=$_heal_num
+  _heal_r_memo=$whole _heal_r_memo_last=$_heal_r_last _heal_r_memo_tokens=$_heal_num
 }
 
+_heal_b_memo='' _heal_b_memo_raw='' _heal_b_memo_fields=()
 _heal_read_breaker() {
   _heal_b_raw=''
-  _heal_line "$_heal_dir/cb/$1" || return $?
+  _heal_slurp "$_heal_dir/cb/$1" || return $?
+  if [[ -n $_heal_raw && $_heal_raw == "$_heal_b_memo" ]]; then
+    _heal_b_failures=${_heal_b_memo_fields[0]} _heal_b_last=${_heal_b_memo_fields[1]}
+    _heal_b_state=${_heal_b_memo_fields[2]} _heal_b_until=${_heal_b_memo_fields[3]}
+    _heal_b_raw=$_heal_b_memo_raw
+    return 0
+  fi
+  local whole=$_heal_raw
+  _heal_take_line || return $?
   # shellcheck disable=SC2206 # words they are
   local field=($_heal_raw)
   ((${#field[@]} == 2 || ${#field[@]} == 6)) && _heal_is_count "${field[0]}" && _heal_is_epoch "${field[1]}" || return 2
@@ -41,9 +52,12 @@ _heal_read_breaker() {
   fi
   _heal_b_failures=${field[0]} _heal_b_last=${field[1]} _heal_b_state=${field[4]-} _heal_b_until=${field[5]-0}
   _heal_b_raw=$_heal_raw
+  _heal_b_memo=$whole _heal_b_memo_raw=$_heal_raw
+  _heal_b_memo_fields=("$_heal_b_failures" "$_heal_b_last" "$_heal_b_state" "$_heal_b_until")
 }
 
 _heal_read_override() {
+  [[ -e $_heal_dir/$1 || -L $_heal_dir/$1 ]] || return 1
   _heal_line "$_heal_dir/$1" || return $?
   # shellcheck disable=SC2206 # words they are
   local field=($_heal_raw)
@@ -185,7 +199,8 @@ _heal_list_slots() {
   set +f
   for path in "$_heal_dir"/claims/*; do
     number=${path##*/}
-    _heal_is_count "$number" && found[number]=1
+    [[ $number == 0 ]] || _heal_is_count "$number" || continue
+    found[number]=1
   done
   set -f
   _heal_slots=("${!found[@]}")
