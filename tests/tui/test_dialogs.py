@@ -21,6 +21,7 @@ from healconsole.tui.ports import View
 
 OPERATOR = Operator("ana", 1000, 1000, "tui", "pts/7")
 HEALER = "worker-queue-healer"
+FIELDS = ("reason", "incident", "name")
 
 
 class DirectFeed:
@@ -112,17 +113,19 @@ async def test_reset_needs_reason_and_name_then_opens_a_probe_and_is_undone(site
         await pilot.press("r")
         assert in_dialog(app)
         button = app.screen.query_one("#act", Button)
-        assert button.disabled
+        assert not button.has_class("-ready")
         assert "reason" in hint(app)
         for _ in range(6):
             await pilot.press("enter")
+        await settled(pilot)
         assert breaker(site) == before
+        assert events(site) == []
         await type_into(pilot, "reason", "rolled back deploy 5121")
-        assert button.disabled
+        assert not button.has_class("-ready")
         assert HEALER in hint(app)
         await type_into(pilot, "incident", "INC-4711")
         await type_into(pilot, "name", HEALER)
-        assert not button.disabled
+        assert button.has_class("-ready")
         button.focus()
         await pilot.press("enter")
         await settled(pilot)
@@ -141,6 +144,20 @@ async def test_reset_needs_reason_and_name_then_opens_a_probe_and_is_undone(site
         await settled(pilot)
         assert breaker(site) == before
         assert events(site)[-1]["outcome"] == "operator-undo"
+
+
+@pytest.mark.asyncio
+async def test_keys_typed_ahead_go_where_they_were_meant(site: Path) -> None:
+    app = console(site)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        await pilot.press("r")
+        await pilot.press(*"why", "enter", *"INC-1", "enter", *HEALER, "enter")
+        await pilot.pause()
+        typed = {name: app.screen.query_one(f"#{name}", Input).value for name in FIELDS}
+        assert typed == {"reason": "why", "incident": "INC-1", "name": HEALER}
+        assert app.screen.query_one("#act", Button).has_focus
+        assert "enter: reset" in hint(app)
 
 
 @pytest.mark.asyncio
@@ -170,7 +187,7 @@ async def test_trip_of_the_whole_healer_holds_it(site: Path) -> None:
         await pilot.press("t")
         await type_into(pilot, "for", "soon")
         await type_into(pilot, "reason", "investigating")
-        assert app.screen.query_one("#act", Button).disabled
+        assert not app.screen.query_one("#act", Button).has_class("-ready")
         await type_into(pilot, "for", "10m")
         await type_into(pilot, "name", HEALER)
         app.screen.query_one("#act", Button).focus()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
@@ -25,21 +26,14 @@ ROOMY = 32
 FRAME = 6
 """Rows of border, heading, hint (two) and buttons."""
 
+_LEAVE = "esc: leave everything as it is"
+
 
 def field(label: str, widget: Widget) -> ComposeResult:
     """Yield one row of a dialog: a label of ours and what is asked."""
     with Horizontal(classes="field"):
         yield Label(label, classes="label")
         yield widget
-
-
-class Field(Input):
-    """One line to type, in which enter leads on instead of acting."""
-
-    async def action_submit(self) -> None:
-        """Lead on to the next field."""
-        if isinstance(self.screen, AskingDialog):
-            self.screen.advance()
 
 
 class AskingDialog(ModalScreen[None]):
@@ -50,6 +44,7 @@ class AskingDialog(ModalScreen[None]):
     """What the button says."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "cancel", show=False),
+        Binding("enter", "next_field", show=False, priority=True),
     ]
     AUTO_FOCUS = "#reason"
 
@@ -66,8 +61,8 @@ class AskingDialog(ModalScreen[None]):
 
     def compose_reason(self) -> ComposeResult:
         """The fields that every act has."""
-        yield from field("reason", Field(id="reason", compact=True, max_length=2000))
-        incident = Field(self.console_app.session.incident, id="incident", compact=True)
+        yield from field("reason", Input(id="reason", compact=True, max_length=2000))
+        incident = Input(self.console_app.session.incident, id="incident", compact=True)
         yield from field("incident", incident)
 
     def compose_buttons(self) -> ComposeResult:
@@ -75,20 +70,29 @@ class AskingDialog(ModalScreen[None]):
         yield Static(id="hint")
         with Horizontal(id="buttons"):
             yield Static("esc cancel", id="cancel-hint")
-            yield Button(self.VERB, id="act", variant="warning", disabled=True, compact=True)
+            yield Button(self.VERB, id="act", compact=True)
 
-    def advance(self) -> None:
-        """Enter in a field: check what was typed, and go to the next field. It never acts."""
-        self.check()
+    def action_next_field(self) -> None:
+        """Enter in a field goes to the next one; it never acts.
+
+        It is bound before the field sees it: what is typed or pasted right behind it, on a link
+        that lags, then goes where it was meant to.
+        """
+        if not isinstance(self.focused, Input):
+            raise SkipAction
         self.focus_next()
 
-    def check(self) -> None:
-        """See whether everything is there, and let the button work or not."""
+    def ready(self, missing: str) -> None:
+        """Show whether the button would act; what is missing is said if it would not."""
+        button = self.query_one("#act", Button)
+        button.set_class(not missing, "-ready")
+        on_button = button.has_focus and not missing
+        self.tell(f"enter: {self.VERB.lower()}   {_LEAVE}" if on_button else missing)
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         """Say what enter does once it would do something."""
-        if isinstance(event.widget, Button):
-            self.tell(f"enter: {self.VERB.lower()}   esc: leave everything as it is")
+        if isinstance(event.widget, Button) and event.widget.has_class("-ready"):
+            self.ready("")
 
     def typed(self, field_id: str) -> str:
         """What is in one of the fields, without blanks around it."""
@@ -102,7 +106,6 @@ class AskingDialog(ModalScreen[None]):
     def begin(self) -> None:
         """Note that the act is under way, and keep the incident for the next one."""
         self.busy = True
-        self.query_one("#act", Button).disabled = True
         self.console_app.session.incident = self.typed("incident")
 
     def tell(self, text: str, *, bad: bool = False) -> None:

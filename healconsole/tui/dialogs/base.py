@@ -15,7 +15,7 @@ from textual.widgets import Button, Input, Label, Static
 from healconsole.core.plan import ActPlan, ActRefused
 from healconsole.core.snapshot import HealerState
 from healconsole.core.text import visible
-from healconsole.tui.dialogs.asking import AskingDialog, Field
+from healconsole.tui.dialogs.asking import AskingDialog
 from healconsole.tui.dialogs.choice import Choice
 from healconsole.tui.dialogs.factlines import plan_lines, several_lines
 from healconsole.tui.dialogs.session import Done
@@ -51,7 +51,7 @@ class ActDialog(AskingDialog):
             yield from self.compose_reason()
             with Horizontal(id="name-row", classes="field"):
                 yield Label("name", classes="label")
-                yield Field(id="name", compact=True, placeholder=f"type {self.name_to_type}")
+                yield Input(id="name", compact=True, placeholder=f"type {self.name_to_type}")
             yield from self.compose_buttons()
 
     def compose_choices(self) -> ComposeResult:
@@ -92,10 +92,6 @@ class ActDialog(AskingDialog):
     def _changed(self) -> None:
         self.replan()
 
-    def check(self) -> None:
-        """Plan with what was typed."""
-        self.replan()
-
     def replan(self) -> None:
         """Plan for what is chosen now, and show it."""
         plans, refused = [], []
@@ -125,8 +121,7 @@ class ActDialog(AskingDialog):
         view.show_lines(lines)
         self.leave_room_for_fields()
         missing = self.missing()
-        self.query_one("#act", Button).disabled = bool(missing) or self.busy
-        self.tell(missing)
+        self.ready(missing)
 
     @property
     def wants_name(self) -> bool:
@@ -145,7 +140,9 @@ class ActDialog(AskingDialog):
 
     @on(Button.Pressed, "#act")
     def _pressed(self) -> None:
-        if self.missing() or self.busy:
+        missing = self.missing()
+        if missing or self.busy:
+            self.tell(missing, bad=True)
             return
         self.begin()
         self.tell("writing the audit event, then the state")

@@ -71,9 +71,7 @@ class RunDialog(AskingDialog):
 
     def _show_plan(self, plan: CyclePlan) -> None:
         self.planned = self.runnable = True
-        if plan.problem:
-            self.tell(plan.problem, bad=True)
-        else:
+        if not plan.problem:
             self.lanes.take(PhaseEvent("detect", plan.fact, ok=True))
             wants = plan.intent or "nothing to do: a cycle would detect anew and stop here"
             self.lanes.take(PhaseEvent("decide", wants, ok=True))
@@ -82,25 +80,27 @@ class RunDialog(AskingDialog):
                 said = "allows it" if allow else f"{plan.verdict.guard}: {plan.verdict.reason}"
                 dry = "  DRY-RUN: it would only be written down" if plan.mode != "live" else ""
                 self.lanes.take(PhaseEvent("guard", said + dry, ok=allow))
-            self.tell(self._missing())
         self._ready()
+        if plan.problem:
+            self.tell(plan.problem, bad=True)
         self.draw()
 
     def _missing(self) -> str:
         return "" if self.reason else "a reason is needed to run it; the guardrails decide anyway"
 
-    def check(self) -> None:
-        """See whether it can be run."""
-        self._ready()
-
     @on(Input.Changed)
     def _ready(self) -> None:
-        button = self.query_one("#act", Button)
-        button.disabled = self.busy or self.ended or not self.runnable or not self.reason
+        if self.runnable and not self.busy and not self.ended:
+            self.ready(self._missing())
 
     @on(Button.Pressed, "#act")
     def _pressed(self) -> None:
         reason, incident = self.reason, self.typed("incident")
+        if self.busy or self.ended or not self.runnable:
+            return
+        if not reason:
+            self.tell(self._missing(), bad=True)
+            return
         self.begin()
         self.lanes = Lanes()
         self.query_one("#cancel-hint", Static).update("esc stop the cycle")
@@ -121,6 +121,7 @@ class RunDialog(AskingDialog):
     def _show_result(self, result: CycleResult) -> None:
         self.busy = False
         self.ended = True
+        self.query_one("#act", Button).remove_class("-ready")
         self.query_one("#cancel-hint", Static).update("esc close")
         said = result.problem or result.text or result.outcome
         self.tell(said, bad=bool(result.problem))

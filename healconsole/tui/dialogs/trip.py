@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from textual.app import ComposeResult
+from textual.widgets import Input
 
 from healconsole.core.ages import parse_duration
 from healconsole.core.plan import ActPlan, ActRefused, known_scopes
 from healconsole.core.snapshot import HealerState
-from healconsole.tui.dialogs.asking import Field, field
+from healconsole.tui.dialogs.asking import field
 from healconsole.tui.dialogs.base import ActDialog
 from healconsole.tui.dialogs.choice import Choice
 from healconsole.tui.ports import Acts
@@ -31,7 +32,7 @@ class TripDialog(ActDialog):
         """What to stop, and for how long."""
         yield from field("stop", self._scope)
         yield from field(
-            "for", Field(id="for", compact=True, placeholder="10m, 2h ...; empty: until reset")
+            "for", Input(id="for", compact=True, placeholder="10m, 2h ...; empty: until reset")
         )
 
     def plan_for(self, healer: HealerState) -> ActPlan:

@@ -38,18 +38,16 @@ class UndoDialog(AskingDialog):
         """Say what is missing."""
         self._changed()
 
-    def check(self) -> None:
-        """See whether there is a reason."""
-        self._changed()
-
     @on(Input.Changed)
     def _changed(self) -> None:
-        self.query_one("#act", Button).disabled = self.busy or not self.reason
-        self.tell("" if self.reason else "a reason is needed")
+        self.ready("" if self.reason else "a reason is needed")
 
     @on(Button.Pressed, "#act")
     def _pressed(self) -> None:
         reason, incident = self.reason, self.typed("incident")
+        if not reason or self.busy:
+            self.tell("a reason is needed", bad=True)
+            return
         self.begin()
         self._undo(reason, incident)
 
