@@ -26,6 +26,9 @@ USAGE: Final = {
     "completion": "healconsole completion bash|zsh|fish",
     "guard": "healconsole guard --healer NAME --intent I [options] -- CMD ...",
     "heal": "healconsole heal FILE [options]",
+    "check": "healconsole check [NAME ...]",
+    "gc": "healconsole gc [NAME ...] [--age TIME] [--dry-run] [--json]",
+    "doctor": "healconsole doctor [NAME ...] [--json] [--skip ID] [--rules DIR] [options]",
     "demo": "healconsole demo [fix] [--script | --bad]",
 }
 """The first line of each page; common options are told once, below."""
@@ -176,6 +179,87 @@ open stay so; reset them.
 
 examples:
   healconsole release worker-queue-healer --reason 'deploy done'
+"""
+
+CHECK: Final = """\
+One line and an exit code, for Nagios, Icinga and whatever speaks their protocol. The
+worst healer decides; up to three are named, worst first.
+
+  0 OK        every healer that was asked for is well
+  2 CRITICAL  a breaker is open, state is corrupt or unreadable, or a heartbeat is stale
+  1 WARNING   forced open, held, half-open, or the last act failed; Redis does not answer;
+              the audit log cannot be read; the fleet is halted
+  3 UNKNOWN   no heartbeat was ever seen, there is no such healer, nothing can be read, or
+              the command line cannot be understood
+
+A critical healer outweighs a warning, and a warning outweighs an unknown. Performance
+data: healers in each state; up to 20 healers also with heartbeat age, circuits that are
+not closed, tokens and active markers each. How old a heartbeat may be is the threshold
+of the console: three intervals, or `stale_s` where the interval is not known.
+
+examples:
+  healconsole check
+  healconsole check worker-queue-healer --state-root /var/lib/heal
+  define command { command_name check_heal
+                   command_line /usr/bin/healconsole check $ARG1$ }
+"""
+
+GC: Final = """\
+Removes, of each healer: markers that deny nothing any more, markers and full buckets
+of the shadow state that dry-run decides on, and the emptied files of finished claims.
+What is younger than --age stays, a day by default. Whatever the age is, a marker stays
+for two buckets and the longest act of its policy, and while its act has no outcome; one
+made with a bucket size that neither the last cycle nor the catalog tells stays 31 days.
+
+Safe beside running healers: files go in small batches under each healer's lock, no link
+is followed, and what is no file of ours is named and stays. Breakers, live buckets,
+holds and what a reset kept aside are never touched. With --dry-run nothing is touched,
+and no lock taken.
+
+examples:
+  healconsole gc --dry-run
+  healconsole gc --age 7d
+  17 4 * * *  root  healconsole gc        a line of /etc/cron.d/healconsole
+
+exit codes: 0 done; 1 a healer could not be aged, or read-only; 2 usage.
+"""
+
+DOCTOR: Final = """\
+Looks at healers, their programs, units and the host, and names what will hurt: what is
+wrong, where, why it matters, and the mend. Nothing that is found is run, and nothing is
+changed. The name in front of each finding is its ID for --skip.
+
+  no-idempotency no-rate-limit no-breaker no-verification error-as-zero acts-in-detect
+  no-state-directory two-instances float-in-bash legacy-library limits-assumed no-unit
+  no-watchdog watchdog-too-short no-restart no-rules markers-not-aged tmpfiles-glob
+  state-aged log-not-rotated log-copied permissions catalog unreadable clock-skew
+  redis-unknown disk-full
+
+Programs are found through the catalog (`command`) and ExecStart of units. How a program
+is judged, and the limits of it:
+  A program on this project's libraries has its guardrails from them; only verification,
+  detection and limits that limit nothing are looked at. Of any other program the words
+  tell: without any word of markers, rates, breakers or verification it has none. So a
+  word in a message hides a missing guardrail, and a program that gets one from another
+  file is accused wrongly (--skip).
+  bash: comments are left out; `|| echo 0`, `|| printf 0` and `|| name=0` are errors that
+  become zero; a decimal point within (( )) or beside -gt and its like is float maths; a
+  detect() that calls kill, systemctl restart and the like acts. Floats in variables and
+  zeros made by a pipe (`| wc -l`) are not seen.
+  Python: the syntax tree is read; an except clause that returns or assigns 0 is an error
+  that becomes zero (not in main); detect is searched for kills, removals and restarts.
+  Programs in other languages, and compiled ones, are named as not examined.
+
+Directories that are not given are those of the system. Each option may be repeated, and
+replaces the system's. Prometheus is often on another machine: name a copy of its rules,
+or --skip no-rules.
+
+examples:
+  healconsole doctor
+  healconsole doctor worker-queue-healer --json
+  healconsole doctor --rules /srv/prometheus/rules --skip limits-assumed
+
+exit codes: 0 nothing found; 1 something found, as told; 2 usage.
 """
 
 HEAL_SH: Final = """\

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, NoReturn, TypeVar
 
@@ -59,9 +59,21 @@ COMMON: Final = (
 class OneLineParser(argparse.ArgumentParser):
     """A parser that says what is wrong in one line; the whole page is a ``--help`` away."""
 
+    usage_code = USAGE
+    """What the program ends with if the command line cannot be understood."""
+
+    def parse_known_args(  # type: ignore[override] # its overloads are of no use here
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """As in argparse; a command itself complains of what it does not know, with its code."""
+        found, rest = super().parse_known_args(args, namespace)
+        if rest:
+            self.error(f"unrecognized arguments: {' '.join(rest)}")
+        return found, rest
+
     def error(self, message: str) -> NoReturn:
-        """End with exit code 2, saying ``message``."""
-        self.exit(USAGE, f"{self.prog}: {visible(message)}; see {self.prog} --help\n")
+        """End with ``usage_code``, saying ``message``."""
+        self.exit(self.usage_code, f"{self.prog}: {visible(message)}; see {self.prog} --help\n")
 
 
 def common_options() -> OneLineParser:
@@ -133,6 +145,17 @@ whole_seconds = _checked(_whole_seconds)
 
 whole = _checked(_whole)
 """A whole number, zero or more."""
+
+
+def _percent(text: str) -> int:
+    number = _whole(text)
+    if number > 100:
+        raise ValueError(f"{text!r} is more than 100 percent")
+    return number
+
+
+percent = _checked(_percent)
+"""A whole number from 0 to 100."""
 
 
 def existing_file(text: str) -> Path:

@@ -13,6 +13,7 @@ from healconsole.cli.options import (
     common_options,
     duration,
     existing_file,
+    percent,
     seconds,
     whole,
     whole_seconds,
@@ -21,6 +22,9 @@ from healconsole.cli.options import (
 Command = Callable[[argparse.Namespace], int]
 
 SHELLS = ("bash", "zsh", "fish")
+
+PLUGIN_UNKNOWN = 3
+"""Exit code of a plugin that can say nothing: 1 and 2 would be alarms."""
 
 
 def split_command_line(argv: Sequence[str]) -> tuple[list[str], list[str] | None]:
@@ -72,7 +76,7 @@ def build_parser() -> argparse.ArgumentParser:
         title="commands", metavar="COMMAND", dest="verb", prog="healconsole"
     )
 
-    def command(name: str, entry: str, says: str, end: str) -> argparse.ArgumentParser:
+    def command(name: str, entry: str, says: str, end: str) -> OneLineParser:
         sub = commands.add_parser(
             name,
             usage=manual.USAGE[name],
@@ -89,11 +93,12 @@ def build_parser() -> argparse.ArgumentParser:
     _add_looks(command)
     _add_report(command)
     _add_acts(command)
+    _add_operations(command)
     _add_library(command)
     return parser
 
 
-AddCommand = Callable[[str, str, str, str], argparse.ArgumentParser]
+AddCommand = Callable[[str, str, str, str], OneLineParser]
 
 
 def _json_option(sub: argparse.ArgumentParser, says: str = "print one JSON object") -> None:
@@ -191,6 +196,38 @@ def _add_acts(command: AddCommand) -> None:
 
     cycle = _act(command, "run", "run one guarded cycle now", manual.RUN)
     cycle.set_defaults(entry="healconsole.cli.cycle:run")
+
+
+def _add_operations(command: AddCommand) -> None:
+    check = command("check", "check:run", "answer as a Nagios or Icinga plugin", manual.CHECK)
+    completes(check.add_argument("names", metavar="NAME", nargs="*", help="healers"), "NAME")
+    check.usage_code = PLUGIN_UNKNOWN
+
+    gc = command("gc", "gc:run", "remove markers, shadows and claims that have served", manual.GC)
+    completes(gc.add_argument("names", metavar="NAME", nargs="*", help="healers; else all"), "NAME")
+    gc.add_argument("--age", metavar="TIME", type=seconds, help="keep what is younger; 1d")
+    gc.add_argument("--dry-run", action="store_true", help="list, and remove nothing")
+    _json_option(gc)
+
+    doctor = command("doctor", "doctor:run", "find footguns on this host", manual.DOCTOR)
+    names = doctor.add_argument("names", metavar="NAME", nargs="*", help="healers; else all")
+    completes(names, "NAME")
+    for flag, says in (
+        ("--units", "unit files; those of systemd"),
+        ("--tmpfiles", "tmpfiles.d; those of systemd"),
+        ("--logrotate", "logrotate.d; /etc/logrotate.d"),
+        ("--rules", "Prometheus rules; below /etc/prometheus"),
+        ("--cron", "crontabs; /etc/cron.*"),
+    ):
+        where = doctor.add_argument(flag, metavar="DIR", action="append", help=says)
+        completes(where, "DIR")
+    doctor.add_argument(
+        "--skip", metavar="ID", action="append", default=[], help="leave out this finding"
+    )
+    doctor.add_argument(
+        "--disk-free", metavar="PERCENT", type=percent, default=10, help="least free space; 10"
+    )
+    _json_option(doctor)
 
 
 def _add_library(command: AddCommand) -> None:
