@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
+import orjson
+
+from healconsole.core.ages import iso
 from healconsole.core.auditline import AuditEvent, AuditLine, AuditTail, UnparsableLine
+from healconsole.core.auditparse import format_event, parse_line
 from healconsole.core.records import (
     MICRO,
     BreakerRecord,
@@ -33,21 +38,38 @@ NOW = 1_795_444_327.0
 
 POLICY = Policy()
 
+PLAN = orjson.dumps(
+    {
+        "fact": "queue_depth=13777,workers_alive=8",
+        "intent": "restart_worker pid=12440",
+        "verdict": {
+            "allow": False,
+            "guard": "circuit",
+            "reason": "3 of 3 failed, open for 452 s more",
+            "earliest": int(NOW + 452),
+        },
+        "mode": "live",
+    }
+).decode()
+"""What the healer of the scenes says when it is asked for its plan."""
 
-def event(ago: float, healer: str, outcome: str, intent: str, **more: object) -> AuditEvent:
+
+def event(ago: float, healer: str, outcome: str, intent: str, **more: Any) -> AuditEvent:  # noqa: ANN401
     """An event ``ago`` seconds before `NOW`."""
-    ts = NOW - ago
-    return AuditEvent(
-        offset=int((2_000_000 - ago) * 10),
-        length=200,
-        ts=ts,
-        ts_text=f"{ts}",
+    raw = format_event(
+        ts_text=iso(NOW - ago, millis=True),
         host="web-07",
         healer=healer,
         outcome=outcome,
         intent=intent,
-        **more,  # type: ignore[arg-type]
+        pid=4711,
+        duration_ms=40,
+        trigger="timer",
+        **more,
     )
+    parsed = parse_line(raw, int((2_000_000 - ago) * 10))
+    assert isinstance(parsed, AuditEvent)
+    return parsed
 
 
 def cycle(
@@ -146,7 +168,7 @@ def _worker_queue(*, opened: bool) -> HealerState:
         catalog=CatalogEntry(
             name,
             f"/etc/heal/healers.d/{name}.toml",
-            command=("/usr/local/sbin/worker-queue-healer", "--once"),
+            command=("sh", "-c", f"echo '{PLAN}'"),
             description="restarts stuck queue workers",
             owner="team-queues",
             runbook="https://runbooks.example/worker-queue",

@@ -33,7 +33,7 @@ def poisoned() -> Snapshot:
         problem=EVIL,
         catalog=CatalogEntry(EVIL, EVIL, description=EVIL, owner=EVIL, runbook=EVIL, problem=EVIL),
         hold=Corrupt(EVIL, EVIL, EVIL.encode("utf-8", "surrogatepass")),
-        last=replace(scenes.event(5, EVIL, EVIL, EVIL), reason=EVIL),
+        last=replace(scenes.event(5, "x", "x", "x"), healer=EVIL, outcome=EVIL, reason=EVIL),
         intents=(EVIL,),
     )
     named = replace(
@@ -45,10 +45,17 @@ def poisoned() -> Snapshot:
         markers=(replace(scenes.markers(10)[0], intent=EVIL, outcome=EVIL),),
         catalog=sick.catalog,
     )
-    event = scenes.event(
-        3, EVIL, "verify-failed", EVIL, reason=EVIL, fact=EVIL, scope=EVIL, incident=EVIL,
-        operator={"user": EVIL, EVIL: EVIL}, raw=EVIL.encode("utf-8", "surrogatepass"),
-    )  # fmt: skip
+    event = replace(
+        scenes.event(3, "evil", "verify-failed", "evil"),
+        healer=EVIL,
+        intent=EVIL,
+        reason=EVIL,
+        fact=EVIL,
+        scope=EVIL,
+        incident=EVIL,
+        operator={"user": EVIL, EVIL: EVIL},
+        raw=EVIL.encode("utf-8", "surrogatepass"),
+    )
     bad = UnparsableLine(1, 2, EVIL.encode("utf-8", "surrogatepass"), EVIL)
     return replace(
         base,

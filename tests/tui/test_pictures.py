@@ -26,23 +26,29 @@ SMALL_AND_NORMAL = SIZES[:2]
 SnapCompare = Callable[..., bool]
 
 
-async def _settled(pilot: Pilot[int]) -> None:
-    await pilot.pause()
-    await pilot.pause()
-
-
 @pytest.fixture
 def picture(snap_compare: SnapCompare) -> Callable[..., None]:
-    """Compare a screen with its picture."""
+    """Compare a screen with its picture: after these keys, and once ``until`` is seen."""
 
     def compare(
         snapshot: Snapshot,
         size: tuple[int, int],
         *press: str,
+        until: str = "",
         **view: Any,  # noqa: ANN401 - fields of View
     ) -> None:
         recording = Recording(snapshot, **view)
-        assert snap_compare(recording.app, press=press, terminal_size=size, run_before=_settled)
+
+        async def ready(pilot: Pilot[int]) -> None:
+            await pilot.pause()
+            for key in press:
+                await pilot.press(key)
+                await pilot.pause()
+            while until not in recording.text():
+                await pilot.pause(0.02)
+            await pilot.pause()
+
+        assert snap_compare(recording.app, terminal_size=size, run_before=ready)
 
     return compare
 

@@ -16,7 +16,9 @@ from healconsole.tui.widgets.pager import Pager
 from healconsole.tui.words import outcome_sign
 
 _LABEL = 11
-_MOST_LINES = 40
+_MOST_LINES = 3000
+_MOST_CHARACTERS = 70_000
+"""More than the longest line that a writer of ours leaves."""
 
 
 class EventScreen(ConsoleModal[None]):
@@ -81,7 +83,8 @@ class EventScreen(ConsoleModal[None]):
             f"{line.count} times" if line.count > 1 else "",
             "dry-run" if line.dry_run else "",
         ]
-        lines.append(_field("details", "  ".join(part for part in details if part) or "none"))
+        if any(details):
+            lines.append(_field("details", "  ".join(part for part in details if part)))
         lines += [(), *_long("line", line.raw, width)]
         return lines
 
@@ -91,7 +94,7 @@ def _field(label: str, text: str, tone: str = "text") -> Line:
 
 
 def _long(label: str, text: str | bytes, width: int) -> list[Line]:
-    lines = folded(text, max(20, width - _LABEL - 4), _MOST_LINES)
+    lines = folded(text, max(20, width - _LABEL - 4), _MOST_LINES, _MOST_CHARACTERS)
     return [
         (gap(1), fit(label if index == 0 else "", _LABEL, "dim"), gap(1), cell(line))
         for index, line in enumerate(lines)

@@ -23,14 +23,14 @@ from healconsole.tui.widgets.tailpane import TailPane
 from healconsole.tui.words import SEVERITY_SIGNS, SOURCE_SIGNS
 
 _BOXES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("open", "✖ OPEN", ("open", "forced-open")),
-    ("broken", "✖ BROKEN", ("corrupt", "unreadable")),
-    ("stale", "! STALE", ("stale",)),
-    ("attention", "! LOOK", ("failing", "half-open", "unknown")),
-    ("held", "! HELD", ("held",)),
-    ("ok", "✔ OK", ("ok",)),
+    ("-bad", "✖ OPEN", ("open", "forced-open")),
+    ("-bad", "✖ BROKEN", ("corrupt", "unreadable")),
+    ("-warn", "! STALE", ("stale",)),
+    ("-warn", "! LOOK", ("failing", "half-open", "unknown")),
+    ("-warn", "! HELD", ("held",)),
+    ("-ok", "✔ OK", ("ok",)),
 )
-"""Name of each box, what it says, and the states that it counts."""
+"""How bad each box is, what it says, and the states that it counts."""
 
 
 class WallScreen(ConsoleScreen):
@@ -43,8 +43,8 @@ class WallScreen(ConsoleScreen):
         """Lay the parts out."""
         yield CellView(id="wall-top")
         with Horizontal(id="wall-boxes"):
-            for name, says, _ in _BOXES:
-                with Vertical(id=f"box-{name}", classes="box"):
+            for tone, says, _ in _BOXES:
+                with Vertical(classes=f"box {tone}"):
                     yield Digits("0")
                     yield Label(says, markup=False)
         yield Rule("Needs a look", id="wall-rule")
@@ -83,8 +83,8 @@ class WallScreen(ConsoleScreen):
         """A wall has no keys to show; q, ? and a work all the same."""
 
     def _count(self, found: Mapping[str, int]) -> None:
-        for name, _, words in _BOXES:
-            box = self.query_one(f"#box-{name}", Vertical)
+        boxes = self.query(".box").results(Vertical)
+        for box, (_, _, words) in zip(boxes, _BOXES, strict=True):
             number = sum(found.get(word, 0) for word in words)
             digits = box.query_one(Digits)
             if digits.value != str(number):

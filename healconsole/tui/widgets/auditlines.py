@@ -50,7 +50,7 @@ def audit_line(
                 cell("? unparsable ", "warn"),
                 cell(line.why, "dim"),
                 gap(2),
-                cell(line.raw, "dim"),
+                cell(line.raw if alone else "", "dim"),
             ],
             columns.width,
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len, chop_cells, set_cell_size
 
 from healconsole.core.text import visible
 
@@ -107,19 +107,24 @@ def changed_spans(old: Line, new: Line) -> list[tuple[int, int]]:
     return spans
 
 
-def folded(data: str | bytes, width: int, most: int = 3) -> list[str]:
+def folded(data: str | bytes, width: int, most: int = 3, limit: int = 4096) -> list[str]:
     """Fold text at blanks over at most ``most`` lines; the last one is cut if it must be.
+
+    A word that is wider than a line is broken where the line ends. At most ``limit`` characters
+    are shown.
 
     >>> folded("open until 14:39, in 7m", 12)
     ['open until', '14:39, in 7m']
+    >>> folded("abcdefgh i", 4)
+    ['abcd', 'efgh', 'i']
     """
     lines: list[str] = []
-    for word in visible(data).split(" "):
+    for word in visible(data, limit).split(" "):
         joined = f"{lines[-1]} {word}" if lines else word
         if lines and cell_len(joined) <= width:
             lines[-1] = joined
         else:
-            lines.append(word)
+            lines.extend(chop_cells(word, width) or [""])
     if len(lines) > most:
-        lines[most - 1 :] = [" ".join(lines[most - 1 :])]
+        lines[most - 1 :] = [" ".join(lines[most - 1 : most + 1])]
     return [line if cell_len(line) <= width else fit(line, width).text for line in lines]
