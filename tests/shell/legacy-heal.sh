@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # What a drop-in library of before does, as the baseline that heal.sh is measured against: it forks
-# date, awk, jq (where it is installed), sha256sum and mkdir, keeps empty markers and two-field files
-# named by the whole intent, takes no lock, and spends a token before it asks the circuit. Its faults
-# are its own: do not source it in anything that matters.
+# date, awk, jq (where it is installed), sha256sum, uname and, at each check, mkdir; keeps empty markers
+# and two-field files named by the whole intent, takes no lock, and spends a token before it asks the
+# circuit. Its faults are its own: do not source it in anything that matters.
 
 : "${NAME:?}" "${DRY_RUN:=false}"
 : "${HEAL_STATE_DIR:=/var/lib/heal/$NAME}" "${HEAL_AUDIT_FILE:=/var/log/heal/audit.jsonl}"
 : "${HEAL_RATE:=0.0167}" "${HEAL_BURST:=3}" "${HEAL_CB_MAX:=3}" "${HEAL_CB_COOLDOWN:=600}"
 
 heal_log() {
-  printf '%s [%s] %s\n' "$(date -Is)" "$NAME" "$*" >&2
+  printf '%s %s [%s] %s\n' "$(date -Is)" "$(uname -n)" "$NAME" "$*" >&2
 }
 
 heal_init() {
@@ -34,6 +34,7 @@ heal_idem_key() { # INTENT
 }
 
 heal_idem_seen() { # KEY
+  mkdir -p "$HEAL_STATE_DIR/keys"
   [[ -f $HEAL_STATE_DIR/keys/$1 ]]
 }
 
@@ -64,7 +65,8 @@ heal_cb_check() { # NAME MAX COOLDOWN
   local file="$HEAL_STATE_DIR/cb/$1" failures last
   mkdir -p "$HEAL_STATE_DIR/cb"
   [[ -f $file ]] || return 0
-  read -r failures last <"$file"
+  failures=$(awk '{print $1}' "$file")
+  last=$(awk '{print $2}' "$file")
   if ((failures >= $2)); then
     (($(date +%s) - last >= $3)) || return 1
   fi
@@ -83,6 +85,7 @@ heal_cb_record() { # NAME success|failure
 
 heal_act_with_guardrails() { # INTENT ACTION_FN CHECK_FN [REASON]
   local intent=$1 action=$2 check=$3 reason=${4:-} key scope=${1//\//_}
+  mkdir -p "$HEAL_STATE_DIR"
   key=$(heal_idem_key "$intent")
   if heal_idem_seen "$key"; then
     heal_log "seen already: $intent"
@@ -107,7 +110,7 @@ heal_act_with_guardrails() { # INTENT ACTION_FN CHECK_FN [REASON]
     heal_audit "$intent" action-failed "$reason"
     return 1
   fi
-  sleep "${HEAL_SETTLE:-5}"
+  [[ ${HEAL_SETTLE:-5} == 0 ]] || sleep "${HEAL_SETTLE:-5}"
   if ! "$check" "$intent"; then
     heal_cb_record "$scope" failure
     heal_audit "$intent" verify-failed "$reason"
