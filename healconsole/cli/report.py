@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -161,7 +162,9 @@ def _instant(option: str, text: str, now: float) -> float:
     if date is not None:
         year, month, day = map(int, date.groups())
         try:
-            return time.mktime((year, month, day, 0, 0, 0, 0, 0, -1))
+            # mktime takes a 13th month; a calendar does not.
+            midnight = datetime.date(year, month, day).timetuple()
+            return time.mktime((*midnight[:8], -1))
         except (OverflowError, ValueError) as error:
             raise ValueError(f"{option}: {text} is no date") from error
     try:

@@ -63,7 +63,7 @@ def healer_section(healer: HealerTally, report: Report) -> Markup:
         _figures(healer),
         *(tag("p", note, class_="note") for note in telling.notes(healer)),
         tag("h3", "What it did each day, over all hosts"),
-        plots.bars(report.days, layers, "what it did each day"),
+        tag("div", plots.bars(report.days, layers, "what it did each day"), class_="scroll"),
         plots.legend(layers),
         _shares(healer),
         _actions(healer, report),
@@ -168,7 +168,7 @@ def _breaker(healer: HealerTally, report: Report) -> Markup:
         (
             telling.when(it.opened, offset),
             it.host,
-            telling.place(it),
+            tag("span", telling.place(it), class_="id"),
             telling.opened_because(it),
             telling.span_of(it.denying_s),
             str(it.probes_failed),
@@ -189,9 +189,9 @@ def _breaker(healer: HealerTally, report: Report) -> Markup:
     )
     return joined(
         title,
-        plots.timeline(report.span, circuits.episodes, offset),
+        tag("div", plots.timeline(report.span, circuits.episodes, offset), class_="scroll"),
         keys,
-        table(header, openings, right={4, 5}),
+        table(header, openings, right={4, 5}, keep={1}),
         joined(
             tag("h3", "Resets"),
             table(("at", "host", "scope", "by", "incident", "reason"), resets, keep={0}),

@@ -11,6 +11,7 @@ import subprocess
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
@@ -29,8 +30,11 @@ _GZIP, _BZIP2, _XZ, _ZSTD = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\x
 class Stream(Protocol):
     """What gives plain bytes, piece by piece."""
 
-    def read(self, size: int, /) -> bytes:
-        """At most ``size`` bytes; none at the end."""
+    def read1(self, size: int, /) -> bytes:
+        """What is there by now, at most ``size`` bytes; none at the end.
+
+        Unlike ``read``, it loses nothing of what came before the place that is damaged.
+        """
         ...
 
 
@@ -70,7 +74,7 @@ def _zstd(file: BinaryIO) -> Iterator[Stream]:
         [program, "-dcq"], stdin=file, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as process:
         try:
-            if process.stdout is None:
+            if not isinstance(process.stdout, BufferedReader):
                 raise Unreadable("zstd gives no output")
             yield process.stdout
             if process.wait() != 0:

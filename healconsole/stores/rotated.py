@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from healconsole.core.auditline import AuditLine
+from healconsole.core.auditline import AuditLine, UnparsableLine
 from healconsole.stores.compressed import DAMAGED, plain_text
 from healconsole.stores.files import Unreadable
 from healconsole.stores.logfile import LineSplitter
@@ -59,11 +59,14 @@ def rotated_lines(path: Path) -> Iterator[AuditLine]:
     why = "unfinished when the log was rotated"
     try:
         with plain_text(path) as stream:
-            while data := stream.read(_BLOCK):
+            while data := stream.read1(_BLOCK):
                 yield from splitter.feed(data)
     except DAMAGED as error:
         if splitter.offset == 0 and not splitter.pending:
             raise Unreadable(f"cannot be unpacked ({error})") from error
         why = f"the file is damaged from here on ({error})"
+        if not splitter.pending:
+            # It breaks off between two lines: how many are gone, nobody can tell.
+            yield UnparsableLine(splitter.offset, 0, b"", why)
     if torn := splitter.flush(why):
         yield torn

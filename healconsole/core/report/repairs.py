@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from healconsole.core.ages import HOUR
 from healconsole.core.auditline import AuditEvent
 from healconsole.core.report.durations import Durations, DurationSummary
-from healconsole.core.words import FAILURES, Outcome
+from healconsole.core.words import FAILURES, Guardrail, Outcome
 
 QUIET_S = 6 * HOUR
 """A silence that ends an incident without success: what comes later is another one. A run of
@@ -48,6 +48,8 @@ class RepairTally:
             took = ts - (event.duration_ms or 0) / 1000
             self._healed.add(ts - min(took if begun is None else begun, took))
         elif event.outcome in _LIVE and not event.dry_run:
+            if event.guard == Guardrail.IDEMPOTENCY and key not in self._open:
+                return  # an echo of the act that has just healed it
             begun = self._begin(key, event, ts)
             self._open[key] = (ts if begun is None else begun, ts)
             self._open.move_to_end(key)

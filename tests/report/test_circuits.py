@@ -1,0 +1,160 @@
+"""When a breaker was open, and why, as the log tells it."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from healconsole.core.auditline import AuditEvent
+from healconsole.core.breaker import (
+    breaker_now,
+    record_failure,
+    record_success,
+    take_probe,
+)
+from healconsole.core.records import BreakerRecord, Policy
+from healconsole.core.report.circuits import Circuits, CircuitTally
+from healconsole.core.words import Circuit
+from tests.report.events import NOW, event, legacy
+
+POLICY = Policy()
+
+
+def circuits(*events: AuditEvent, end: float = NOW) -> Circuits:
+    made = CircuitTally(POLICY)
+    for it in events:
+        assert it.ts is not None
+        made.add(it, it.ts)
+    return made.result(end)
+
+
+def fails(at: float, **given: object) -> tuple[AuditEvent, AuditEvent]:
+    return event(at, "started", **given), event(at + 20, "verify-failed", **given)
+
+
+def opened(at: float) -> list[AuditEvent]:
+    """Three failures; the breaker opens 20 seconds after ``at``."""
+    reasons = ("one", "two", "three")
+    return [
+        it
+        for number, reason in enumerate(reasons)
+        for it in fails(at - 800 + 400 * number, reason=reason)
+    ]
+
+
+@given(st.lists(st.tuples(st.integers(1, 900), st.booleans()), max_size=40))
+def test_the_breaker_played_again_is_the_breaker(tries: list[tuple[int, bool]]) -> None:
+    """Acts on a real breaker, which says no where it is open; the log has only what was tried."""
+    record: BreakerRecord | None = None
+    log: list[AuditEvent] = []
+    at, openings, open_s, since = 1_763_000_000, 0, 0.0, None
+    for wait, good in tries:
+        at += wait
+        now = breaker_now(record, POLICY.max_failures, POLICY.cooldown, at)
+        if now.state is Circuit.OPEN:
+            continue
+        if since is not None:
+            open_s, since = open_s + POLICY.cooldown, None
+        if now.state is Circuit.HALF_OPEN and record is not None:
+            record = take_probe(record, POLICY, at)
+        log.append(event(at, "started"))
+        began, at = at, at + 2
+        if good:
+            record = record_success(record, POLICY, at, began) or record
+        else:
+            was = now.state
+            record = record_failure(record, POLICY, at)
+            after = breaker_now(record, POLICY.max_failures, POLICY.cooldown, at).state
+            if after is Circuit.OPEN:
+                since = at
+                openings += was is Circuit.CLOSED
+        log.append(event(at, "success" if good else "action-failed"))
+    end = at + 10_000.0
+    found = circuits(*log, end=end)
+    if since is not None:
+        open_s += POLICY.cooldown
+    assert found.opened == openings
+    assert abs(found.open_s - open_s) < 1e-6
+    last = breaker_now(record, POLICY.max_failures, POLICY.cooldown, end).state
+    lasting = [it for it in found.episodes if it.ended is None]
+    assert bool(lasting) is (last is not Circuit.CLOSED)
+
+
+def test_an_opening_says_why_and_what_ended_it() -> None:
+    at = NOW - 5000
+    found = circuits(
+        *opened(at), *fails(at + 700), event(at + 1400, "started"), event(at + 1430, "success")
+    )
+    (it,) = found.episodes
+    assert (it.opened, it.why) == (at + 20, "3 of 3 failed")
+    assert it.reasons == ("verify-failed: one", "verify-failed: two", "verify-failed: three")
+    assert (it.probes_failed, it.ended, it.ended_by) == (1, at + 1430, "a probe succeeded")
+    assert it.denying_s == found.open_s == 1200
+
+
+def test_a_denial_teaches_the_limits() -> None:
+    at = NOW - 5000
+    denied = event(at, "denied", guard="circuit", reason="5 of 5 failed, open for 90 s more")
+    found = circuits(
+        denied, *(it for n in range(4) for it in fails(at + 1000 + n * 100, scope="b"))
+    )
+    assert found.opened == 1, "four of five failures open nothing"
+    assert found.open_s == 90
+
+
+def test_a_denial_in_the_midst_of_an_opening_opens_no_second() -> None:
+    at = NOW - 5000
+    denied = event(at + 100, "denied", guard="circuit", reason="3 of 3 failed, open for 520 s more")
+    ended = event(
+        at + 900, "denied", guard="circuit", reason="3 of 3 failed, open for 9 s more", count=40
+    )
+    found = circuits(*opened(at), denied, ended)
+    assert (found.opened, found.open_s) == (1, 600)
+
+
+def test_an_operators_trip_and_reset() -> None:
+    ana = {"user": "ana"}
+    found = circuits(
+        event(NOW - 900, "operator-trip", operator=ana, reason="deploy", incident="INC-1",
+              after="restart_worker forced-open until reset"),
+        event(NOW - 300, "operator-reset", operator=ana, reason="deploy done", incident="INC-1"),
+    )  # fmt: skip
+    (it,) = found.episodes
+    assert (it.by, it.why, it.incident, it.denying_s) == ("ana", "deploy", "INC-1", 600)
+    assert it.ended_by == "reset by ana: deploy done"
+    (reset,) = found.resets
+    assert (reset.by, reset.reason, found.resets_counted) == ("ana", "deploy done", 1)
+
+
+def test_a_trip_for_a_time_ends_by_itself() -> None:
+    after = f"held until {int(NOW) - 400}; restart_worker forced-open until {int(NOW) - 400}"
+    found = circuits(event(NOW - 900, "operator-trip", scope="", after=after))
+    (it,) = found.episodes
+    assert (it.scope, it.ended, it.denying_s) == ("", None, 500)
+
+
+def test_a_hold_ends_with_its_release_and_a_trip_with_its_undo() -> None:
+    found = circuits(
+        event(NOW - 900, "operator-trip", scope="", after="held until reset"),
+        event(NOW - 800, "operator-release", scope=""),
+        event(NOW - 700, "operator-trip", after="restart_worker forced-open until reset"),
+        event(NOW - 650, "operator-undo"),
+    )
+    assert [it.denying_s for it in found.episodes] == [100, 50]
+
+
+def test_the_older_librarys_scope_is_the_intent() -> None:
+    tries = [legacy(NOW - 5000 + n * 100, "action-failed") for n in range(3)]
+    found = circuits(*tries, legacy(NOW - 4000, "success"))
+    (it,) = found.episodes
+    assert (it.scope, it.host, it.denying_s) == ("flush_queue q=1", "mx-1", 600)
+
+
+def test_an_act_that_succeeded_before_it_died_is_no_failure() -> None:
+    why = "pid 7 ended before it recorded its success"
+    assert not circuits(*(event(NOW - 90 + n, "interrupted", reason=why) for n in range(9))).opened
+
+
+def test_hosts_have_their_own_breakers() -> None:
+    found = circuits(*(it for n in range(6) for it in fails(NOW - 900 + n * 50, host=f"h{n % 3}")))
+    assert found.opened == 0
