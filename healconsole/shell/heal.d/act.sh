@@ -221,7 +221,6 @@ _heal_act_allowed() {
     [[ $_heal_v_guard != record ]]
     return
   fi
-  _heal_denial_over "$_heal_scope"
   if ((_heal_dry)); then
     _heal_outcome=dry-run
     _heal_event dry-run "${reason:+$reason; }$_heal_v_reason"

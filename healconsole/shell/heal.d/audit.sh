@@ -38,7 +38,7 @@ _heal_fit() {
     _heal_json "${texts[i]}"
     inside[i]=$_heal_text
   done
-  size=$((${#head} + ${#outcome} + ${#tail} + 46 + ${#inside[0]} + ${#inside[1]} + ${#inside[2]}))
+  size=$((${#head} + ${#outcome} + ${#tail} + 47 + ${#inside[0]} + ${#inside[1]} + ${#inside[2]}))
   for i in 0 1 2; do
     ((size > 65536)) || break
     room=$((65536 - (size - ${#inside[i]})))
@@ -153,45 +153,52 @@ _heal_append_line() {
   return "$rc"
 }
 
-# Denials that repeat: one event when a run begins, one with its count when it ends.
-declare -gA _heal_runs=() _heal_run_event=()
+# Denials that repeat: one event when a run begins, one with its count when it ends. Of a run its count
+# and guardrail are kept, and of its last denial what the event will say.
+declare -gA _heal_runs=() _heal_run_said=() _heal_run_fact=()
 _heal_denied() {
   local scope=$_heal_scope run
   [[ -n $scope ]] || scope=' '
   run=${_heal_runs["$scope"]-}
   if [[ ${run#* } == "$_heal_v_guard" ]]; then
     _heal_runs["$scope"]="$((${run%% *} + 1)) $_heal_v_guard"
-    _heal_run_event["$scope"]=$_heal_intent$'\n'$_heal_v_reason
+    _heal_run_said["$scope"]="$_heal_dry $_heal_trigger $_heal_v_reason"$'\n'$_heal_intent
+    _heal_run_fact["$scope"]=$_heal_fact
     return 0
   fi
   _heal_denial_over "$scope"
-  if [[ $_heal_said == "$_heal_v_guard ${_heal_intent%% *}" ]]; then
-    # An earlier process has said that this run began.
-    _heal_runs["$scope"]="1 $_heal_v_guard"
-    return 0
-  fi
-  _heal_event denied "$_heal_v_reason" "$_heal_v_guard"
-  if ! _heal_append; then
-    # Nobody was told, so the next denial is the first that is.
-    heal_log "$_heal_problem"
-    return 0
+  # An earlier process may have said already that this run began.
+  if [[ $_heal_said != "$_heal_v_guard ${_heal_intent%% *}" ]]; then
+    _heal_event denied "$_heal_v_reason" "$_heal_v_guard"
+    if ! _heal_append; then
+      # Nobody was told, so the next denial is the first that is.
+      heal_log "$_heal_problem"
+      return 0
+    fi
   fi
   ((${#_heal_runs[@]} < 256)) || _heal_denials_over
   _heal_runs["$scope"]="1 $_heal_v_guard"
 }
 
+# End the run of the scope $1; one that was a single denial has been said already.
 _heal_denial_over() {
-  local run=${_heal_runs["$1"]-} last
+  local run=${_heal_runs["$1"]-} said dry=$_heal_dry trigger=$_heal_trigger fact=$_heal_fact
   [[ -n $run ]] || return 0
   _heal_runs["$1"]=''
   ((${run%% *} > 1)) || return 0
-  last=${_heal_run_event["$1"]-}
-  _heal_event denied "${last#*$'\n'}" "${run#* }" 0 "${run%% *}" "${last%%$'\n'*}" "${1% }"
+  said=${_heal_run_said["$1"]}
+  _heal_fact=${_heal_run_fact["$1"]} _heal_dry=${said%% *}
+  said=${said#* }
+  _heal_trigger=${said%% *}
+  said=${said#* }
+  # The reason is ours and one line; the intent may be anything.
+  _heal_event denied "${said%%$'\n'*}" "${run#* }" 0 "${run%% *}" "${said#*$'\n'}" "${1% }"
+  _heal_dry=$dry _heal_trigger=$trigger _heal_fact=$fact
   _heal_append || heal_log "$_heal_problem"
 }
 
 _heal_denials_over() {
   local scope
   for scope in "${!_heal_runs[@]}"; do _heal_denial_over "$scope"; done
-  _heal_runs=() _heal_run_event=()
+  _heal_runs=() _heal_run_said=() _heal_run_fact=()
 }

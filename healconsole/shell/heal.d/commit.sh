@@ -164,6 +164,7 @@ _heal_commit() {
     return 1
   fi
   local rc=0
+  _heal_denial_over "$_heal_scope"
   if ((_heal_dry)); then
     _heal_rehearse || rc=1
   else
