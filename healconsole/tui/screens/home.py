@@ -87,6 +87,11 @@ class HomeScreen(ActingScreen):
             empty="no audit events yet",
         )
 
+    def _tell_of_selected(self) -> None:
+        if self.is_attached:
+            self._again()
+            self.refresh_keys()
+
     def names_in_sight(self) -> Iterable[str]:
         """Return the healers whose rows are in sight."""
         return self.query_one(HealerTable).visible_names()
@@ -94,8 +99,8 @@ class HomeScreen(ActingScreen):
     def on_healer_table_selected(self, message: HealerTable.Selected) -> None:
         """Look closer at the healer under the cursor."""
         self.console_app.look_at(message.name)
-        self.tick(self.console_app.clock())
-        self.refresh_keys()
+        # The cursor is seen to move first; what is said of its healer follows a frame later.
+        self.call_after_refresh(self._tell_of_selected)
 
     def on_healer_table_opened(self, message: HealerTable.Opened) -> None:
         """Open the healer that was clicked twice."""
