@@ -122,6 +122,9 @@ def in_shell(library: Path, path: str, rounds: int, cost: Cost) -> None:
     """Add ``rounds`` rounds in bash; the first is not counted, as it hashes and audits."""
     with site(path) as environ:
         lines = output(shell(library, path, rounds + 1), environ).split()
+        said = Path(environ["HEAL_AUDIT_FILE"]).read_text() if path == "allowed" else ""
+        if path == "allowed" and said.count('"outcome":"success"') != rounds + 1:
+            raise SystemExit(f"{library.name} did not act in every round:\n{said}")
         cost.taken += [float(line) for line in lines[1:]]
 
 
