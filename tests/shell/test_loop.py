@@ -1,0 +1,219 @@
+"""heal_main as a program: options, singleton, heartbeat, wake, stop, and the fleet lock."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from healconsole.core.cycle import format_cycle, parse_cycle
+from healconsole.core.records import CycleRecord
+from healconsole.core.words import Library
+from healconsole.stores.redislink import RedisLink
+from tests.shell.bashes import ShellSite
+
+HEALER = """
+detect() { printf 'depth=%s\\n' "${DEPTH:-12}"; }
+decide() { [[ $1 == depth=12* ]] && printf 'fix depth=12\\n'; }
+more() { echo extra=1; }
+heal_main detect decide "${ACTION:-act}" "${CHECK:-good}" ${FACTS-} $OPTIONS
+"""
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> ShellSite:
+    """A site on the real clock."""
+    return ShellSite(tmp_path, now=None)
+
+
+def run(site: ShellSite, options: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return site.run(HEALER, OPTIONS=options, **environ)
+
+
+def cycle(site: ShellSite) -> CycleRecord:
+    raw = (site.state / "cycle.json").read_bytes()
+    record = parse_cycle(raw, "cycle.json")
+    assert isinstance(record, CycleRecord)
+    assert format_cycle(record) == raw
+    return record
+
+
+def await_cycle(site: ShellSite, least: int) -> CycleRecord:
+    deadline = time.monotonic() + 30
+    while not (site.state / "cycle.json").exists() or cycle(site).seq < least:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return cycle(site)
+
+
+def test_detect_and_plan_print_and_write_nothing(live: ShellSite) -> None:
+    assert run(live, "--detect", FACTS="more").stdout == "depth=12,extra=1\n"
+    planned = json.loads(run(live, "--plan").stdout)
+    assert planned == {
+        "fact": "depth=12",
+        "intent": "fix depth=12",
+        "verdict": {
+            "allow": True,
+            "guard": "",
+            "reason": "all guardrails pass",
+            "earliest": None,
+        },
+        "mode": "live",
+    }
+    nothing = json.loads(run(live, "--once --plan --dry-run", DEPTH="1").stdout)
+    assert (nothing["intent"], nothing["verdict"], nothing["mode"]) == ("", None, "dry-run")
+    assert not live.state.exists()
+
+
+def test_one_cycle_leaves_its_record(live: ShellSite) -> None:
+    metrics = live.root / "metrics"
+    metrics.mkdir()
+    assert run(live, "--once", HEAL_TEXTFILE_DIR=str(metrics)).returncode == 0
+    first = cycle(live)
+    assert (first.seq, first.trigger, first.fact) == (1, "once", "depth=12")
+    assert (first.intent, first.outcome, first.mode) == ("fix depth=12", "success", "live")
+    assert first.library is Library.HEAL_SH
+    assert abs(first.at - time.time()) < 60
+    metric = (metrics / "heal_h.prom").read_text().splitlines()[-1]
+    assert metric.startswith('heal_last_cycle_timestamp_seconds{healer="h"} ')
+    assert run(live, "--once", HEAL_TRIGGER="operator").returncode == 0
+    second = cycle(live)
+    assert (second.seq, second.trigger, second.outcome) == (2, "operator", "")
+    assert second.verdict is not None
+    assert second.verdict.guard == "idempotency"
+    # A third process, denied for the same reason: the run of denials has begun already.
+    assert run(live, "--once").returncode == 0
+    assert live.outcomes() == ["started", "success", "denied"]
+
+
+def test_a_failed_action_is_the_exit_code_of_one_cycle(live: ShellSite) -> None:
+    assert run(live, "--once", ACTION="bad").returncode == 1
+    assert cycle(live).outcome == "action-failed"
+
+
+def test_what_detect_and_decide_get_wrong_is_told(live: ShellSite) -> None:
+    done = live.limited(CHECK_TIMEOUT="0.3").run(
+        """
+        fails() { echo depth=1; return 3; }
+        hangs() { sleep 30 >/dev/null 2>&1; }
+        breaks() { return 2; }
+        heal_main fails breaks act good hangs --once
+        """
+    )
+    assert done.returncode == 0, done.stderr
+    assert cycle(live).fact == (
+        "depth=1,detect=ERROR,error=fails exit code 3,"
+        "detect=ERROR,error=hangs timed out after 0.3 s,"
+        "decide=ERROR,decide_error=exit code 2"
+    )
+    assert live.acts() == 0
+
+
+@pytest.mark.parametrize("options", ["--interval x", "--interval 0", "--what", "--interval"])
+def test_usage(live: ShellSite, options: str) -> None:
+    done = run(live, options)
+    assert done.returncode == 2
+    assert done.stdout == ""
+
+
+def test_a_daemon_wakes_goes_on_and_stops(live: ShellSite) -> None:
+    """A failing check does not end the loop; the second instance says who runs."""
+    process = live.start(HEALER, OPTIONS="--interval 100", CHECK="bad", FACTS="")
+    try:
+        first = await_cycle(live, 1)
+        assert first.outcome == "verify-failed"
+        assert first.next_due == pytest.approx(first.at + 100, abs=30)
+        second = run(live, "--once")
+        assert second.returncode == 1
+        assert f"h already runs as pid {process.pid}" in second.stderr
+        os.kill(process.pid, signal.SIGUSR1)
+        assert await_cycle(live, 2).trigger == "operator"
+        os.kill(process.pid, signal.SIGTERM)
+        _, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 0
+    assert err.endswith("stopped by TERM\n")
+    assert run(live, "--once", DEPTH="1").returncode == 0
+
+
+def test_a_stop_waits_for_the_running_action(live: ShellSite) -> None:
+    process = live.start(
+        "slow() { act; await over; }\n" + HEALER, OPTIONS="--interval 100", ACTION="slow", FACTS=""
+    )
+    live.await_count("acted", 1)
+    os.kill(process.pid, signal.SIGTERM)
+    (live.root / "over").touch()
+    process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert live.outcomes() == ["started", "success"]
+    assert cycle(live).outcome == "success"
+
+
+def test_an_orphan_of_a_dead_healer_does_not_keep_its_lock(live: ShellSite) -> None:
+    process = live.start(
+        """
+        detect() {
+          (await over) >/dev/null 2>&1 &
+          mark detected
+        }
+        decide() { :; }
+        heal_main detect decide act good --interval 100
+        """
+    )
+    live.await_count("detected", 1)
+    await_cycle(live, 1)
+    process.kill()
+    process.wait()
+    try:
+        assert run(live, "--once", DEPTH="1").returncode == 0
+    finally:
+        (live.root / "over").touch()
+        process.communicate(timeout=30)
+
+
+def test_the_fleet_lock_is_held_while_the_action_runs(live: ShellSite, redis_url: str) -> None:
+    link = RedisLink(redis_url)
+    fleet = {"HEAL_REDIS_URL": redis_url, "HEAL_FLEET_LOCK": "broker", "HEAL_HOST": "host"}
+    process = live.start(
+        'fenced() { printf %s "$HEAL_FENCE" >"$TEST_ROOT/fence"; act; await over; }\n'
+        'heal_act_with_guardrails "fix 1" fenced good',
+        **fleet,
+    )
+    live.await_count("acted", 1)
+    lock = link.scan_locks(time.time())[0]
+    assert lock.owner.startswith(f"host/h/{process.pid}/")
+    assert (live.root / "fence").read_text() == str(lock.fence)
+    assert live.act("fix 2", **fleet) == "denied fleet"
+    (live.root / "over").touch()
+    process.communicate(timeout=30)
+    assert not link.scan_locks(time.time())
+    assert live.outcomes() == ["started", "denied", "success"]
+    assert live.events("denied")[0]["reason"].startswith("lock broker is held by host/h/")
+
+
+def test_a_redis_that_does_not_answer_is_unknown_and_denies(live: ShellSite) -> None:
+    fleet = {"HEAL_REDIS_URL": "redis://:secret@127.0.0.1:1/0", "HEAL_FLEET_LOCK": "broker"}
+    assert live.act("fix 1", **fleet) == "denied fleet"
+    event = live.events("denied")[0]
+    assert event["reason"] == "Redis unknown: 127.0.0.1:1 cannot be reached"
+    assert "secret" not in live.audit.read_text()
+
+
+def test_the_old_names_of_the_fleet_lock(live: ShellSite, redis_url: str) -> None:
+    done = live.run(
+        """
+        token=$(heal_fleet_lock_acquire k 10); echo "$?"
+        heal_fleet_lock_acquire k 10; echo "$?"
+        heal_fleet_lock_release k other; echo "$?"
+        heal_fleet_lock_release k "$token"; echo "$?"
+        """,
+        HEAL_REDIS_URL=redis_url,
+    )
+    assert done.stdout.split() == ["0", "1", "1", "0"]
+    assert not RedisLink(redis_url).scan_locks(time.time())
