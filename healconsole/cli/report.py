@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import datetime
 import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -158,12 +158,12 @@ def _span(args: argparse.Namespace, now: float, length: float) -> Span:
 
 def _instant(option: str, text: str, now: float) -> float:
     """A span back from now, a time of day, a time in ISO 8601, or a date (its midnight here)."""
-    date = _DATE.fullmatch(text)
-    if date is not None:
-        year, month, day = map(int, date.groups())
+    named = _DATE.fullmatch(text)
+    if named is not None:
+        year, month, day = map(int, named.groups())
         try:
             # mktime takes a 13th month; a calendar does not.
-            midnight = datetime.date(year, month, day).timetuple()
+            midnight = date(year, month, day).timetuple()
             return time.mktime((*midnight[:8], -1))
         except (OverflowError, ValueError) as error:
             raise ValueError(f"{option}: {text} is no date") from error

@@ -106,6 +106,11 @@ def test_a_healer_that_has_gone_silent_stops() -> None:
     assert "db-07" in found.reason
 
 
+def test_a_rehearsal_on_a_part_of_the_fleet_is_none() -> None:
+    found = judged("dry-run", rehearsals(7, hosts=HOSTS[:3]), beats=alive(7, HOSTS[:40]))
+    assert found.reason.startswith("10 of 50 hosts never showed a sign of it")
+
+
 def test_too_little_evidence_stops_it() -> None:
     found = judged("dry-run", rehearsals(3, hosts=HOSTS[:1]))
     assert any("4 of 7 days" in it.answer or "3 of 7 days" in it.answer for it in found.stops)

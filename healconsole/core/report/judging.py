@@ -112,6 +112,13 @@ def _alive(evidence: Evidence) -> Finding:
         return Finding(
             Level.STOP, question, f"no sign of life in the last day: {listed(silent)}{mend}"
         )
+    unseen = evidence.fleet - len(evidence.hosts)
+    if evidence.step.dry and unseen > 0:
+        return Finding(
+            Level.STOP,
+            question,
+            f"{unseen} of {_hosts(evidence.fleet)} never showed a sign of it{mend}",
+        )
     return Finding(Level.OK, question, f"yes, on {_hosts(len(evidence.hosts))}")
 
 

@@ -86,7 +86,8 @@ class Sampler:
         )
         busiest = sorted(self._days.items(), key=lambda item: (-item[1][0], item[0]))[:3]
         for (host, day), (count, sample) in busiest:
-            yield f"busiest: {count} on {host} on {day}", sample
+            if count > 1:
+                yield f"busiest: {count} on {host} on {day}", sample
         yield from _evenly("first of its kind", self._verbs.values(), 6)
         yield from _evenly("first on its host", self._hosts.values(), MOST)
 
