@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.binding import Binding, BindingType
+from textual.css.query import NoMatches
 from textual.screen import Screen
 
 from healconsole.core.snapshot import HealerState, Snapshot
@@ -49,7 +50,7 @@ class ConsoleScreen(Screen[None]):
 
     def tick(self, now: float) -> None:
         """Draw what only time changes."""
-        self.show(self.console_app.snapshot, now)
+        self._show(self.console_app.snapshot, now)
 
     def names_in_sight(self) -> Iterable[str]:
         """Return the healers whose rows are in sight."""
@@ -86,8 +87,16 @@ class ConsoleScreen(Screen[None]):
             bar.show(key_hint(self.console_app, key, works=not self.why_not(key)) for key in shown)
 
     def _snapshot_changed(self, snapshot: Snapshot) -> None:
-        self.show(snapshot, self.console_app.clock())
+        self._show(snapshot, self.console_app.clock())
         self.refresh_keys()
+
+    def _show(self, snapshot: Snapshot, now: float) -> None:
+        try:
+            self.show(snapshot, now)
+        except NoMatches:
+            # A screen that is taken down loses its widgets first; the last tick may still come.
+            if self.children:
+                raise
 
     def _redraw(self) -> None:
         if self.is_attached:

@@ -94,7 +94,7 @@ class HomeScreen(ActingScreen):
 
     def names_in_sight(self) -> Iterable[str]:
         """Return the healers whose rows are in sight."""
-        return self.query_one(HealerTable).visible_names()
+        return [name for table in self.query(HealerTable) for name in table.visible_names()]
 
     def on_healer_table_selected(self, message: HealerTable.Selected) -> None:
         """Look closer at the healer under the cursor."""
