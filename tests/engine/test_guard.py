@@ -224,6 +224,7 @@ def test_two_acts_on_one_intent_are_never_closer_than_the_bucket(
             pass
     except Denied:
         denied = True
+    guard.close()
     assert denied == (gap < OPEN_POLICY.bucket)
 
 

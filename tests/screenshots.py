@@ -1,0 +1,45 @@
+"""Makes screenshots/ from the goldens of the tests: ``python -m tests.screenshots``.
+
+Each SVG is a byte copy of a golden, so a picture in the README never shows what the program does
+not. The PNGs are rendered from them and need cairosvg (``pip install cairosvg``).
+"""
+
+from __future__ import annotations
+
+import shutil
+from importlib import import_module
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+GOLDENS = ROOT / "tests" / "tui" / "__snapshots__" / "test_pictures"
+SCREENSHOTS = ROOT / "screenshots"
+
+PICTURES = {
+    "home-120x40": "test_home_one_open[120x40]",
+    "home-80x24": "test_home_one_open[80x24]",
+    "home-light": "test_home_light[120x40]",
+    "reset-80x24": "test_dialog_reset[80x24]",
+    "run-120x40": "test_dialog_run[120x40]",
+    "wall-120x40": "test_wall[120x40]",
+}
+"""Name in screenshots/, name of the golden."""
+
+
+FONT = "DejaVu Sans Mono"
+"""What the PNGs are set in; it has to be installed."""
+
+
+def main() -> None:
+    """Copy every picture, and render it."""
+    render = import_module("cairosvg").svg2png
+    SCREENSHOTS.mkdir(exist_ok=True)
+    for name, golden in PICTURES.items():
+        svg = SCREENSHOTS / f"{name}.svg"
+        shutil.copyfile(GOLDENS / f"{golden}.svg", svg)
+        text = svg.read_text(encoding="utf-8").replace("Fira Code", FONT)
+        render(bytestring=text.encode(), write_to=str(svg.with_suffix(".png")), output_width=1400)
+        print(svg.relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    main()
