@@ -50,8 +50,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     script = path / "healer.sh"
     script.write_text(
         '#!/usr/bin/env bash\nsource "$(healconsole heal-sh)"\n'
-        "detect() { printf 'queue_depth=1'; }\ndecide() { :; }\n"
-        'heal_main detect decide true true "$@"\n'
+        "detect() { printf 'queue_depth=1'; }\ndecide() { :; }\nact() { :; }\ncheck() { :; }\n"
+        'heal_main detect decide act check "$@"\n'
     )
     (path / "catalog").mkdir(mode=0o700)
     (path / "catalog" / f"{HEALER}.toml").write_text(

@@ -263,9 +263,7 @@ class Picture:
     def _healer(self, name: str) -> HealerState:
         shown = self._shown.get(name)
         if shown is None:
-            state = self._read.get(name) or HealerState(
-                name, str(self._sources.state_root / name)
-            )
+            state = self._read.get(name) or HealerState(name, str(self._sources.state_root / name))
             past = self._past.get(name)
             shown = self._shown[name] = replace(
                 state,

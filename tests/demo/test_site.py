@@ -37,8 +37,8 @@ def processes_of(root: Path) -> list[str]:
 def wait_gone(root: Path, seconds: float = 15.0) -> None:
     """Until no process and no file of the site is left."""
     deadline = time.monotonic() + seconds
-    while (left := processes_of(root)) or list(root.glob("healconsole-demo-*")):
-        assert time.monotonic() < deadline, left or list(root.iterdir())
+    while left := [*processes_of(root), *map(str, root.glob("healconsole-demo-*"))]:
+        assert time.monotonic() < deadline, left
         time.sleep(0.05)
 
 

@@ -224,7 +224,8 @@ BAD = {
         "error-as-zero",
         lambda h: python(
             h,
-            "try:\n            n = self.ask()\n        except OSError:\n            n = 0\n        return Fact(n=n)",
+            "try:\n            n = self.ask()\n"
+            "        except OSError:\n            n = 0\n        return Fact(n=n)",
         ),
         "sbin/worker.py:8",
     ),

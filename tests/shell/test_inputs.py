@@ -244,11 +244,12 @@ def test_bash_reads_files_as_python_does(tmp_path: Path, contents: list[bytes]) 
     lines = done.stdout.splitlines()
     assert len(lines) == 30, done.stderr
     for line in lines:
-        kind, number, rc, *why = line.split(" ", 3)
+        kind, index, rc, *why = line.split(" ", 3)
+        content = contents[int(index)]
         path = {"rate": "rate/x", "cb": "cb/x", "hold": "hold"}[kind]
-        parsed = parser_of(path)(contents[int(number)], path)
+        parsed = parser_of(path)(content, path)
         if isinstance(parsed, Corrupt):
-            assert (rc, why) == ("2", [parsed.why]), (contents[int(number)], line)
+            assert (rc, why) == ("2", [parsed.why]), (content, line)
         else:
-            assert rc == "0", (contents[int(number)], line)
+            assert rc == "0", (content, line)
     assert not list(tmp_path.rglob("canary"))

@@ -209,7 +209,7 @@ _heal_act() {
 
 _heal_act_allowed() {
   local action=$1 check=$2 reason=$3 began rc=0
-  if ((!_heal_dry)) && ! _heal_lease_take; then
+  if ((! _heal_dry)) && ! _heal_lease_take; then
     _heal_outcome=denied
     _heal_denied
     return 0

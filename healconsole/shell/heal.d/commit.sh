@@ -95,7 +95,7 @@ _heal_recover() {
   fi
   reason="pid $pid ended without recording an outcome"
   ((proved)) && reason="pid $pid ended before it recorded its success"
-  if ((!proved && rc != 2)); then
+  if ((! proved && rc != 2)); then
     _heal_marker_line "$intent" "$scope" "$at" "$pid" interrupted
     _heal_replace "keys/$key" "${_heal_text%$'\n'}" || return 1
   fi
@@ -104,7 +104,7 @@ _heal_recover() {
   _heal_dry=$dry
   _heal_append || return 1
   sync -d -- "$_heal_audit" 2>/dev/null || return 1
-  if ((!proved)); then
+  if ((! proved)); then
     rc=0
     _heal_read_breaker "$file" || rc=$?
     if ((rc != 2)); then

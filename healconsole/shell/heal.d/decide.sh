@@ -270,7 +270,7 @@ _heal_judge() {
   ((_heal_v_allow)) && _heal_judge_rate
   ((_heal_v_allow)) && _heal_judge_circuit
   ((_heal_v_allow)) && _heal_judge_fleet
-  if ((!_heal_v_allow)); then
+  if ((! _heal_v_allow)); then
     _heal_v_probe=0
     return 1
   fi

@@ -296,7 +296,7 @@ _heal_recover_first() {
   local slot dead=0
   _heal_list_slots
   for slot in "${_heal_slots[@]}"; do
-    [[ -s $_heal_dir/claims/$slot ]] && _heal_read_claim "$slot" && ((!_heal_c_alive)) && dead=1
+    [[ -s $_heal_dir/claims/$slot ]] && _heal_read_claim "$slot" && ((! _heal_c_alive)) && dead=1
   done
   ((dead)) || return 0
   _heal_take_mode
