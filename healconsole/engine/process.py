@@ -24,6 +24,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
+from healconsole.engine.waiting import readable
+
 GRACE = 2.0
 """Seconds between SIGTERM and SIGKILL."""
 
@@ -348,7 +350,7 @@ def _end_session(leader: int) -> None:
     _signal_session(leader, signal.SIGTERM)
     exit_fd = os.pidfd_open(leader)
     try:
-        select.select([exit_fd], [], [], GRACE)
+        readable(exit_fd, GRACE)
     finally:
         os.close(exit_fd)
     # Twice: what was being forked during the first look is found by the second.

@@ -8,7 +8,6 @@ action in two.
 from __future__ import annotations
 
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from healconsole.engine.follow import Follower, OnEvent, Phase, PhaseEvent
 from healconsole.engine.operators import OperatorDesk, checked_reason
 from healconsole.engine.process import Account, run_command
 from healconsole.engine.runas import account_for, clean_environment
+from healconsole.engine.waiting import readable
 
 __all__ = ["CyclePlan", "CycleResult", "OnEvent", "OperatorCycle", "Phase", "PhaseEvent"]
 
@@ -219,7 +219,7 @@ class OperatorCycle:
             if record is not None:
                 follower.look()
                 return self._concluded(follower, record, None)
-            if select.select([descriptor], [], [], LOOK_EVERY)[0]:
+            if readable(descriptor, LOOK_EVERY):
                 return CycleResult("", "", problem="the daemon ended before it recorded its cycle")
             if time.monotonic() > deadline:
                 return CycleResult("", "", problem="the daemon has not recorded a cycle in time")
@@ -256,7 +256,7 @@ class OperatorCycle:
         lines = LineBuffer()
         with child.stdout as source:
             while True:
-                ready = select.select([source], [], [], LOOK_EVERY)[0]
+                ready = readable(source.fileno(), LOOK_EVERY)
                 data = os.read(source.fileno(), 65_536) if ready else b""
                 for line in lines.feed(data):
                     self.on_event(PhaseEvent("output", line))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Final, Self
+
+from healconsole.engine.waiting import readable
 
 STOPPING: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
@@ -60,7 +61,7 @@ class Signals:
     def wait(self, seconds: float) -> None:
         """Wait until ``seconds`` have passed or a signal has arrived, whichever is first."""
         if self.stop is None and not self._woken:
-            select.select([self._reader], [], [], max(0.0, seconds))
+            readable(self._reader, seconds)
         try:
             while os.read(self._reader, 4096):
                 pass

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from healconsole.core.breaker import rebased as rebased_breaker
 from healconsole.core.bucket import rebased as rebased_bucket
-from healconsole.core.dryrun import effective
 from healconsole.core.records import (
     BreakerRecord,
     BucketRecord,
@@ -87,7 +86,7 @@ class StatePeek:
         if state.claims and interrupted(state.claims):
             return True
         bucket, breaker = state.bucket, state.breaker
-        ahead = (
+        return (
             isinstance(bucket, BucketRecord)
             and bucket.last_refill > now
             and rebased_bucket(bucket, policy, now) is not None
@@ -101,7 +100,6 @@ class StatePeek:
             )
             and rebased_breaker(breaker, policy, now) is not None
         )
-        return ahead and not effective(state.dry_run, state.dry_env, now).dry
 
     def _open(self) -> StateDir | Corrupt | None:
         if self._state is None:

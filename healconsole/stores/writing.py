@@ -191,11 +191,12 @@ def sweep_scratch(dir_fd: int, older_than: float) -> None:
     """
     scratch = ensure_dir(dir_fd, SCRATCH)
     try:
-        with os.scandir(scratch) as entries:
-            old = [e.name for e in entries if e.stat(follow_symlinks=False).st_mtime < older_than]
-        for name in old:
-            with suppress(OSError):  # another sweeper was first, or it is no file of ours
-                os.unlink(name, dir_fd=scratch)
+        for name in os.listdir(scratch):  # noqa: PTH208 - below a descriptor
+            # Its writer has just renamed it, another sweeper was first, or it is no file of ours.
+            with suppress(OSError):
+                found = os.stat(name, dir_fd=scratch, follow_symlinks=False)
+                if found.st_mtime < older_than:
+                    os.unlink(name, dir_fd=scratch)
     finally:
         os.close(scratch)
 

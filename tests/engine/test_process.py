@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import sys
 import time
 from pathlib import Path
@@ -80,6 +81,22 @@ def test_a_child_that_detaches_neither_hangs_the_command_nor_is_ended(tmp_path: 
         assert not gone(pid)
     finally:
         os.kill(pid, 9)
+
+
+def test_a_process_with_thousands_of_open_files_can_end_a_command() -> None:
+    """``select`` refuses descriptors from 1,024 on; a healer with many sockets has them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(soft, 4_096), hard), hard))
+    opened = [os.open("/dev/null", os.O_RDONLY)]
+    try:
+        while opened[-1] < 1_100:
+            opened.append(os.dup(opened[0]))
+        ended = run_command(["sleep", "60"], 0.1)
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert ended.timed_out
 
 
 def test_a_tick_that_gives_a_reason_ends_the_command() -> None:

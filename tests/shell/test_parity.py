@@ -258,6 +258,14 @@ class SideBySide(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
+def test_a_rehearsal_writes_a_lease_back_that_cannot_be() -> None:
+    state = SideBySide()
+    state.breaker(ahead=600, failures=0, last=-700, state="half-open")
+    state.restart(dry="true")
+    state.act(intent="fix pid=1", outcome=("ok", "ok"))
+    state.teardown()
+
+
 TestSideBySide = SideBySide.TestCase
 TestSideBySide.settings = settings(
     max_examples=many(12, 400),

@@ -199,6 +199,20 @@ def test_sweep_takes_only_what_is_old(tmp_path: Path, fd: int) -> None:
     assert [entry.name for entry in (tmp_path / ".scratch").iterdir()] == ["new"]
 
 
+def test_sweep_beside_writers_whose_temporaries_come_and_go(tmp_path: Path, fd: int) -> None:
+    def write() -> None:
+        for number in range(300):
+            replace_below(fd, f"x{number % 7}", b"1\n")
+
+    os.close(ensure_dir(fd, ".scratch"))
+    writers = [fork(write) for _ in range(3)]
+    for _ in range(3_000):
+        sweep_scratch(fd, 0)
+    for writer in writers:
+        wait(writer)
+    assert {file.read_bytes() for file in tmp_path.glob("x*")} == {b"1\n"}
+
+
 def test_ensure_dir_by_many_at_once(tmp_path: Path, fd: int) -> None:
     def make() -> None:
         for number in range(20):
