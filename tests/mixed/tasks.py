@@ -40,6 +40,8 @@ def a_probe(site: Site, index: int, number: int) -> None:
         site.mark(f"probe.{number}")
         site.await_count(f"denied.{number}", CREW - 1)
 
+    if number % 3 == 1:
+        site.await_count(f"probe.{number}", 1)
     result = site.guard(BREAKING).run(f"fix{number} process={index}", act, lambda: True)
     if not result.succeeded:
         assert result.verdict.guard == "circuit", result
