@@ -1,16 +1,27 @@
-"""Every command of the README is run, on a site of its own."""
+"""Every command and every snippet of the README is run, on sites of their own.
+
+A fenced block says by a comment above it how it is run:
+
+- ``file: NAME``: it is that file, for the sessions;
+- ``session: NAME``: with the other blocks of that name, one bash session beside the files;
+- ``install: WAY``, ``demo-command``, ``test-command``: ``.ci/run`` runs it on a clean checkout;
+- none: each of its lines is a command of the program, run on one site in the README's order.
+"""
 
 from __future__ import annotations
 
-import ast
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
+from healconsole.stores.catalog import load_catalog
+from healconsole.stores.config import load_config
+from healconsole.tui import keys
 from tests.bench.files import event, write_healers
 from tests.terminal import Terminal
 
@@ -20,24 +31,49 @@ BIN = Path(sys.executable).parent
 HEALER = "worker-queue-healer"
 
 ON_A_TERMINAL = {"healconsole", "healconsole --read-only", "healconsole --wall"}
-CODES = {f"healconsole run {HEALER} --reason 'try the repaired queue'": 0}
+CODES = {
+    f"healconsole run {HEALER} --reason 'try the repaired queue'": 0,
+    "healconsole check": 1,  # its breaker is half-open by then
+    "healconsole doctor": 1,  # its healer has no unit, no rules, and so on
+}
+BY_CI = {"demo-command", "test-command", "install: pipx", "install: uv", "install: source"}
 
 
-def blocks(language: str) -> list[str]:
-    """Fenced blocks of one language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+class Block(NamedTuple):
+    """One fenced block: the comment above it, its language, and its text."""
+
+    how: str
+    language: str
+    text: str
+
+
+def blocks() -> list[Block]:
+    """Every fenced block, in order."""
+    found = re.findall(
+        r"(?:^<!-- (.+?) -->\n)?^```(\w*)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE
+    )
+    assert len(found) == len(re.findall(r"^```\w*$", README, re.MULTILINE)) / 2
+    return [Block(*parts) for parts in found]
 
 
 def commands() -> list[str]:
-    """The commands of the operator's guide, in order, without their comments."""
-    guide = README.partition("# The operator's guide")[2]
-    lines = re.findall(r"^```sh\n(.*?)^```$", guide, re.DOTALL | re.MULTILINE)
+    """The commands of the program, without their comments."""
     return [
         re.sub(r"\s+#.*$", "", line)
-        for block in lines
-        for line in block.splitlines()
-        if line.startswith("healconsole")
+        for block in blocks()
+        if block.language == "sh" and not block.how
+        for line in block.text.splitlines()
     ]
+
+
+def session(name: str) -> str:
+    """The script of one session."""
+    return "".join(block.text for block in blocks() if block.how == f"session: {name}")
+
+
+def file_text(name: str) -> str:
+    """The text of one file."""
+    return next(block.text for block in blocks() if block.how == f"file: {name}")
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +111,40 @@ def environment(site: Path) -> dict[str, str]:
     }
 
 
+def run_session(script: str, place: Path) -> str:
+    """Run ``script`` in ``place``, where the README's files are; what it printed."""
+    for block in blocks():
+        if block.how.startswith("file: "):
+            (place / block.how.removeprefix("file: ")).write_text(block.text, encoding="utf-8")
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        env={
+            "PATH": f"{BIN}:{os.environ['PATH']}",
+            "HOME": str(place),
+            "LANG": "C.UTF-8",
+            "HEAL_SETTLE": "0",  # the five seconds between an act and its check
+            "HEAL_STATE_ROOT": str(place / "state"),
+            "HEAL_AUDIT_FILE": str(place / "audit.jsonl"),
+        },
+        cwd=place, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout
+
+
+def test_every_block_is_run_somehow() -> None:
+    for block in blocks():
+        kind, _, name = block.how.partition(": ")
+        if kind == "session":
+            assert session(name)
+        elif kind != "file":
+            assert block.language == "sh", block
+            assert not block.how or block.how in BY_CI, block
+    assert {block.how for block in blocks()} >= BY_CI
+    assert all(command.startswith("healconsole") for command in commands())
+
+
 def test_the_guide_has_its_commands() -> None:
     assert len(commands()) >= 15
     assert set(commands()) >= ON_A_TERMINAL | set(CODES)
@@ -104,19 +174,70 @@ def test_every_command_with_a_screen_opens_and_quits(
         assert terminal.wait_end() == 0
 
 
-def test_the_demo_command_is_the_one_that_installs_the_demo() -> None:
-    assert ".[demo]" in blocks("sh")[0]
-    assert "healconsole demo" in blocks("sh")[0]
+def test_the_first_healer_rehearses_acts_once_and_is_seen(tmp_path: Path) -> None:
+    said = run_session(session("first"), tmp_path)
+    assert said.startswith("files=9\n")
+    assert '"intent":"set_aside spool=spool","verdict":{"allow":true' in said
+    assert len(list((tmp_path / "spool.aside").iterdir())) == 9
+    assert len(list((tmp_path / "spool").iterdir())) == 9, "the second act was denied"
+    assert "spool-healer" in said
+    assert "would NOT act: idempotency" in said
 
 
-def test_the_snippets_are_code() -> None:
-    for snippet in blocks("python"):
-        ast.parse(snippet)
-    for snippet in blocks("bash"):
-        subprocess.run(["bash", "-n", "-c", snippet], check=True)
+@pytest.mark.parametrize("name", ["python", "declared"])
+def test_the_same_healer_in_other_languages_acts(name: str, tmp_path: Path) -> None:
+    said = run_session("mkdir spool && touch spool/{1..9}\n" + session(name), tmp_path)
+    assert '"intent":"set_aside spool=spool","verdict":{"allow":true' in said
+    assert len(list((tmp_path / "spool.aside").iterdir())) == 9
+    assert not list((tmp_path / "spool").iterdir())
+    if name == "python":
+        test = re.search(r"its test is one line: `(.+?)`", README)
+        assert test
+        run_session(f"python3 -c 'from spool_healer import *; assert {test[1]}'", tmp_path)
 
 
-def test_every_picture_is_there() -> None:
+def test_a_legacy_healer_moves_by_one_line(tmp_path: Path) -> None:
+    healer = (
+        "NAME=old HEAL_STATE_DIR=$PWD/state/old\nSOURCE\nheal_init\n"
+        "act() { echo acted; }\ncheck() { true; }\n"
+        'heal_act_with_guardrails "restart unit=a" act check "too long"\n'
+        'heal_act_with_guardrails "restart unit=a" act check "too long"\n'
+    )
+    old = f"source {ROOT}/tests/shell/legacy-heal.sh"
+    assert run_session(healer.replace("SOURCE", old), tmp_path).count("acted") == 1
+    assert (tmp_path / "state" / "old" / "cb").is_dir()
+    new = file_text("heal.sh-line")
+    assert "acted" not in run_session(healer.replace("SOURCE", new), tmp_path), "marker of before"
+    again = healer.replace("SOURCE", new).replace("unit=a", "unit=b")
+    assert run_session(again, tmp_path).count("acted") == 1
+
+
+def test_the_configuration_and_the_catalog_entry_are_taken(tmp_path: Path) -> None:
+    file = tmp_path / "healconsole.toml"
+    file.write_text(file_text(file.name), encoding="utf-8")
+    assert load_config({"config": str(file)}, {}).keymap["trip"] == "f5"
+    tmp_path.chmod(0o700)
+    entry = tmp_path / "spool-healer.toml"
+    entry.write_text(file_text("spool-healer.catalog"), encoding="utf-8")
+    entry.chmod(0o600)
+    loaded = load_catalog(tmp_path)["spool-healer"]
+    assert not loaded.problem
+    assert loaded.command[-1] == "--once"
+
+
+def test_every_key_is_in_the_table() -> None:
+    table = README.partition("\n## Keys\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(\S+)` \| `(\S+)` \|", table, re.MULTILINE)
+    spelled = {"slash": "/", "question_mark": "?", "escape": "esc"}
+    expected = {(spelled.get(key.keys, key.keys), key.id) for key in keys.ALL}
+    assert set(rows) == expected
+
+
+def test_every_link_leads_somewhere() -> None:
+    headings = re.findall(r"^#+ (.+)$", README, re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", text).lower().replace(" ", "-") for text in headings}
+    links = re.findall(r"\]\(([^)]+)\)", README)
     pictures = re.findall(r"!\[[^]]*\]\(([^)]+)\)", README)
     assert pictures
-    assert all((ROOT / picture).is_file() for picture in pictures)
+    for link in links:
+        assert link[1:] in anchors if link.startswith("#") else (ROOT / link).is_file(), link
