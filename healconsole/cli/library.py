@@ -94,4 +94,10 @@ def demo(args: argparse.Namespace) -> int:
 
     if not (args.what or args.script or args.bad):
         require_terminal("to play the story without one: healconsole demo --script")
-    return run(args.what, script=args.script, bad=args.bad, open_console=open_console)
+    return run(
+        args.what,
+        script=args.script,
+        bad=args.bad,
+        pace=args.pace,
+        open_console=open_console,
+    )

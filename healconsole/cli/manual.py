@@ -303,4 +303,5 @@ examples:
   healconsole demo fix      repair the cause, from a second terminal
   healconsole demo --bad    the same site without guardrails, compared at the end
   healconsole demo --script the story without a terminal; 0 if each station was reached
+  healconsole demo --pace 3 the story three times as fast
 """

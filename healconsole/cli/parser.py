@@ -255,6 +255,10 @@ def _add_library(command: AddCommand) -> None:
     how = demo.add_mutually_exclusive_group()
     how.add_argument("--script", action="store_true", help="play the story without a terminal")
     how.add_argument("--bad", action="store_true", help="run it without guardrails, and compare")
+    demo.add_argument(
+        "--pace", metavar="N", type=whole, choices=range(1, 5), default=1,
+        help="tell the story N times as fast, up to 4",
+    )  # fmt: skip
 
 
 def _add_guard(command: AddCommand) -> None:

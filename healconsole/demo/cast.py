@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -10,10 +11,17 @@ from pathlib import Path
 from healconsole.demo.layout import Site
 
 INTERVAL = 2
-"""Seconds between two cycles of a healer: everything here runs at a fast pace."""
+"""Seconds between two cycles of a healer at pace 1: everything here is fast, to be watched."""
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-WARM_UP = 1.0
+WARM_UP = 0.5
 """Seconds that a worker needs before it takes its first job."""
+LOOKS = 12
+"""How often, five times a second, a restarted worker is looked at before it counts as stuck."""
+
+
+def interval(pace: float) -> int:
+    """Seconds between two cycles of a healer, whole and at least one."""
+    return max(1, round(INTERVAL / pace))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +81,14 @@ class HealerRole:
     environment: dict[str, str]
     policy: str = ""
     """``[policy]`` of the catalog entry; empty if the healer declares its own."""
-    daemon: tuple[str, ...] = ("--interval", str(INTERVAL))
+    interval: int = INTERVAL
+    daemon: bool = True
+    """Whether it takes the options of a daemon; what was written before heal.sh does not."""
 
     def role(self) -> Role:
         """The healer as a process that runs until it is stopped."""
-        return Role(self.name, (*self.argv, *self.daemon), self.environment)
+        options = ("--interval", str(self.interval)) if self.daemon else ()
+        return Role(self.name, (*self.argv, *options), self.environment)
 
     def catalog_toml(self) -> str:
         """The entry in ``healers.d``."""
@@ -88,7 +99,7 @@ class HealerRole:
             f"description = {_toml(self.description)}\n"
             'owner = "demo"\n'
             f"runbook = {_toml(self.runbook)}\n"
-            f"interval = {INTERVAL}\n"
+            f"interval = {self.interval}\n"
             f"environment = {{ {environment} }}\n{self.policy}"
         )
 
@@ -98,8 +109,9 @@ def _toml(text: str) -> str:
     return f'"{escaped}"'
 
 
-def healers(site: Site) -> tuple[HealerRole, ...]:
-    """The four healers of the site."""
+def healers(site: Site, pace: float = 1.0) -> tuple[HealerRole, ...]:
+    """The four healers of the site; their cycles are ``pace`` times as fast as usual."""
+    every = interval(pace)
     common = {
         "DEMO_ROOT": str(site.root),
         "HEAL_AUDIT_FILE": str(site.audit),
@@ -121,8 +133,10 @@ def healers(site: Site) -> tuple[HealerRole, ...]:
             environment(
                 "worker-queue-healer",
                 HEAL_RATE="0.5", HEAL_BURST="3", HEAL_CB_MAX="3", HEAL_CB_COOLDOWN="120",
-                HEAL_BUCKET="5", HEAL_SETTLE="2", HEAL_ACTION_TIMEOUT="10", HEAL_CHECK_TIMEOUT="5",
+                HEAL_BUCKET="5", HEAL_SETTLE="1", HEAL_ACTION_TIMEOUT="10", HEAL_CHECK_TIMEOUT="5",
+                LOOKS=str(LOOKS),
             ),
+            interval=every,
         ),
         HealerRole(
             "disk-reaper",
@@ -130,6 +144,7 @@ def healers(site: Site) -> tuple[HealerRole, ...]:
             "removes core files older than a week when they are over their quota",
             "demo: look at what it would have removed before you turn dry-run off",
             environment("disk-reaper", DRY_RUN="true"),
+            interval=every,
         ),
         HealerRole(
             "broker-restarter",
@@ -142,25 +157,27 @@ def healers(site: Site) -> tuple[HealerRole, ...]:
                 HEAL_BUCKET="5", HEAL_SETTLE="1", HEAL_ACTION_TIMEOUT="10", HEAL_CHECK_TIMEOUT="5",
                 HEAL_FLEET_LOCK="broker", HEAL_FLEET_LOCK_TTL="15",
             ),
+            interval=every,
         ),
         HealerRole(
             "legacy-mailq",
             ("/bin/bash", script("legacy-mailq.sh")),
             "flushes the deferred mail queue; written before heal.sh",
             "demo: its limits are what its catalog entry says, for its files do not tell",
-            environment("legacy-mailq"),
+            environment("legacy-mailq", INTERVAL=str(every)),
             policy=(
                 "\n[policy]\nrate = 0.0167\nburst = 3\nmax_failures = 3\n"
                 "cooldown = 600\nbucket = 300\n"
             ),
-            daemon=(),
+            interval=every,
+            daemon=False,
         ),
     )  # fmt: skip
 
 
-def write_catalog(site: Site) -> None:
+def write_catalog(site: Site, entries: Iterable[HealerRole]) -> None:
     """Write the entry of each healer; only this user may write or read them."""
-    for healer in healers(site):
+    for healer in entries:
         path = site.catalog / f"{healer.name}.toml"
         path.touch(mode=0o600)
         path.write_text(healer.catalog_toml(), encoding="utf-8")

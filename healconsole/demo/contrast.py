@@ -13,7 +13,7 @@ from healconsole.demo.layout import BAD_RELEASE, BUSY, JOBS, Site
 from healconsole.demo.link import connect
 from healconsole.demo.script import Player
 
-WARM_UP = 3.0
+WARM_UP = 2.0
 """Seconds that a worker needs before its first job: what an impatient healer never grants."""
 INCIDENT: tuple[tuple[float, str], ...] = (
     (6, "poison"),

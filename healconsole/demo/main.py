@@ -24,13 +24,14 @@ def flags(site: Site) -> dict[str, str]:
     }
 
 
-def run(verb: str | None, *, script: bool, bad: bool, open_console: OpenConsole) -> int:
+def run(verb: str | None, *, script: bool, bad: bool, pace: int, open_console: OpenConsole) -> int:
     """Run what the command line asked for; returns the exit code (0 done, 1 failed).
 
     Args:
         verb: ``fix`` to repair the demo that runs, or None.
         script: play the story without a terminal.
         bad: run it without guardrails too, and compare.
+        pace: how many times faster than usual the story goes on the screen.
         open_console: how the TUI is opened.
     """
     try:
@@ -45,7 +46,8 @@ def run(verb: str | None, *, script: bool, bad: bool, open_console: OpenConsole)
 
             contrast.play()
             return 0
-        with running_site() as site:
+        print("a private site starts: a Redis, a queue, a worker, four healers", flush=True)
+        with running_site("--pace", str(pace)) as site:
             return open_console(flags(site), lambda: _repair(site))
     except DemoError as problem:
         print(f"healconsole demo: {problem}", file=sys.stderr)

@@ -15,9 +15,9 @@ from healconsole.stores.redislink import RedisLink
 
 HOST = "web-08"
 KEY = "broker"
-HELD = 9.0
+HELD = 6.0
 """Seconds for which the rival keeps the lock each time."""
-FREE = 6.0
+FREE = 5.0
 """Seconds for which it leaves the lock alone."""
 
 

@@ -17,7 +17,15 @@ import time
 from pathlib import Path
 
 from healconsole.demo import tether
-from healconsole.demo.cast import WARM_UP, Role, bad_healer, healers, services, write_catalog
+from healconsole.demo.cast import (
+    WARM_UP,
+    HealerRole,
+    Role,
+    bad_healer,
+    healers,
+    services,
+    write_catalog,
+)
 from healconsole.demo.layout import BAD_RELEASE, GOOD_RELEASE, JOBS, POISON, Site
 from healconsole.demo.link import connect
 from healconsole.stores.redisserver import RedisServer
@@ -31,17 +39,17 @@ STORY: tuple[tuple[float, str], ...] = (
     (30, f"deploy {BAD_RELEASE}"),
     (55, "kill-healer broker-restarter"),
 )
-"""What happens by itself: seconds after the start, command."""
+"""What happens by itself: seconds after the start at pace 1, command."""
 
 
 class Stage:
     """The running cast of one site."""
 
-    def __init__(self, site: Site, *, guarded: bool, warm_up: float) -> None:
+    def __init__(self, site: Site, cast: tuple[HealerRole, ...], warm_up: float) -> None:
         self.site = site
         self._roles = {role.name: role for role in services(site, warm_up)}
-        self._healers = {h.name: h.role() for h in healers(site)} if guarded else {}
-        if not guarded:
+        self._healers = {healer.name: healer.role() for healer in cast}
+        if not cast:
             self._roles["bad-healer"] = bad_healer(site)
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._due: dict[str, float] = {}
@@ -183,6 +191,7 @@ def main() -> None:
     parser.add_argument("--no-story", action="store_true")
     parser.add_argument("--unguarded", action="store_true")
     parser.add_argument("--warm-up", type=float, default=WARM_UP)
+    parser.add_argument("--pace", type=float, default=1.0)
     options = parser.parse_args()
     site = Site(options.root)
     tether.adopt_orphans()
@@ -191,9 +200,11 @@ def main() -> None:
         with RedisServer(site.root / "redis") as redis:
             site.redis_url_file.touch(mode=0o600)
             site.redis_url_file.write_text(redis.url, encoding="ascii")
-            write_catalog(site)
-            stage = Stage(site, guarded=not options.unguarded, warm_up=options.warm_up)
-            perform(stage, () if options.no_story else STORY)
+            cast = () if options.unguarded else healers(site, options.pace)
+            write_catalog(site, cast)
+            story = () if options.no_story else STORY
+            paced = tuple((after / options.pace, command) for after, command in story)
+            perform(Stage(site, cast, options.warm_up), paced)
     finally:
         tether.kill_descendants()
         shutil.rmtree(site.root, ignore_errors=True)

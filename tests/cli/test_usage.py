@@ -87,6 +87,7 @@ def test_a_state_root_that_is_a_file_is_one_line(site: Site) -> None:
         ("heal", "/nowhere.toml"),
         ("--wall", "status"),
         ("demo", "--bad", "--script"),
+        ("demo", "--pace", "9"),
     ],
     ids=" ".join,
 )

@@ -1,4 +1,4 @@
-"""The demo: its story is really reached, and it leaves nothing behind, however it ends."""
+"""The demo's site: it leaves nothing behind, however it ends, and compares what it promises to."""
 
 from __future__ import annotations
 
@@ -40,17 +40,6 @@ def wait_gone(root: Path, seconds: float = 15.0) -> None:
     while left := [*processes_of(root), *map(str, root.glob("healconsole-demo-*"))]:
         assert time.monotonic() < deadline, left
         time.sleep(0.05)
-
-
-@pytest.mark.timeout(240)
-def test_the_script_reaches_every_station(tmp_path: Path, environment: dict[str, str]) -> None:
-    done = subprocess.run(
-        (*CONSOLE, "demo", "--script"),
-        env=environment, capture_output=True, text=True, timeout=230, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "one probe closes it" in done.stdout
-    wait_gone(tmp_path)
 
 
 @pytest.mark.timeout(90)

@@ -3,7 +3,7 @@
 # get on. A failed measurement is a fact too: ERROR is never taken for zero.
 set -u
 
-: "${DEMO_ROOT:?}" "${HEAL_SH:?}" "${THRESHOLD:=80}"
+: "${DEMO_ROOT:?}" "${HEAL_SH:?}" "${THRESHOLD:=80}" "${LOOKS:=12}"
 # shellcheck source=../../shell/heal.sh
 source "$HEAL_SH"
 # shellcheck source=redis.sh
@@ -35,8 +35,14 @@ restart() { # INTENT
   kill -KILL "${1##*pid=}"
 }
 
+# A worker that was just started gets on after a while; one that never does has failed.
 drains() { # INTENT
-  [[ $(redis EXISTS demo:busy) == 1 ]]
+  local look
+  for ((look = 0; look < LOOKS; look++)); do
+    [[ $(redis EXISTS demo:busy) == 1 ]] && return
+    sleep 0.2
+  done
+  return 1
 }
 
 heal_main detect decide restart drains "$@"
