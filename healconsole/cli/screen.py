@@ -37,7 +37,7 @@ def require_terminal(instead: str) -> None:
         UsageError: it cannot; ``instead`` says what works without.
     """
     for stream, name in ((sys.stdin, "input"), (sys.stdout, "output")):
-        if not stream.isatty():
+        if stream is None or not stream.isatty():
             raise UsageError(
                 f"the console needs a terminal, and standard {name} is none: {instead}"
             )

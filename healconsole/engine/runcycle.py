@@ -90,12 +90,15 @@ class OperatorCycle:
         self._cancelled = threading.Event()
         self._child: subprocess.Popen[bytes] | None = None
         self._asked_daemon = False
+        self.begun = threading.Event()
+        """Set when the cycle runs, or was asked for: from then on it needs nobody to look on."""
 
-    def plan(self) -> CyclePlan:
+    def plan(self, leaving: threading.Event | None = None) -> CyclePlan:
         """Detect and decide, and what the guardrails say of it. Spends nothing.
 
-        Without a command in the catalog, or on a healer that cannot plan, there is no plan;
-        then ``problem`` says why, and :meth:`run` may still be possible.
+        ``leaving`` ends it when it is set: what only serves to look outlives no console. Without
+        a command in the catalog, or on a healer that cannot plan, there is no plan; then
+        ``problem`` says why, and :meth:`run` may still be possible.
         """
         # A script that does not know --plan would ignore it, and act.
         if self.healer.library not in {Library.HEAL_SH, Library.PYTHON}:
@@ -111,6 +114,8 @@ class OperatorCycle:
             environ=self._environment(entry, account),
             cwd="/",
             account=account,
+            tick=lambda: "the console ended" if leaving is not None and leaving.is_set() else "",
+            tick_every=0.1,
         )
         if not ended.ok:
             said = " ".join(ended.errors.decode(errors="replace").split())[-500:]
@@ -206,6 +211,7 @@ class OperatorCycle:
             self._announce(reason, incident, f"daemon pid {pid}", "asked to run a cycle now")
             self._asked_daemon = True
             signal.pidfd_send_signal(descriptor, signal.SIGUSR1)
+            self.begun.set()
             return self._follow_daemon(descriptor, follower)
         finally:
             follower.close()
@@ -241,6 +247,7 @@ class OperatorCycle:
                 start_new_session=True,
             )
             self._child = child
+            self.begun.set()
             if self._cancelled.is_set():
                 child.terminate()
             code = self._follow_child(child, follower)

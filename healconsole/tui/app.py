@@ -16,6 +16,7 @@ from textual.command import Provider
 from textual.filter import LineFilter
 from textual.reactive import reactive
 from textual.screen import Screen
+from textual.worker import WorkerFailed
 
 from healconsole.core.snapshot import EMPTY, HealerState, Snapshot
 from healconsole.core.text import visible
@@ -24,6 +25,7 @@ from healconsole.stores.history import History
 from healconsole.tui import crash, keys
 from healconsole.tui.board import Board
 from healconsole.tui.dialogs.session import ActSession
+from healconsole.tui.driver import ConsoleDriver
 from healconsole.tui.frugal import Terminal, frugal
 from healconsole.tui.keys import Key
 from healconsole.tui.messages import SnapshotTaken
@@ -74,7 +76,8 @@ class ConsoleApp(App[int]):
     ) -> None:
         self.last_filter = LastFilter()
         self._terminal = Terminal()
-        super().__init__(css_path=[str(path) for path in stylesheets()])
+        self._failure: Exception | None = None
+        super().__init__(driver_class=ConsoleDriver, css_path=[str(path) for path in stylesheets()])
         self.view = view
         self.clock = clock
         self.acts = acts
@@ -149,10 +152,32 @@ class ConsoleApp(App[int]):
         """A terminal that was resized may show anything."""
         self._terminal.forget()
 
+    def fail(self, error: BaseException) -> None:
+        """End with the report of a failure, wherever it happened; called in the event loop."""
+        self._handle_exception(error if isinstance(error, Exception) else SystemError(repr(error)))
+
+    def leave_at_once(self) -> None:
+        """Give the terminal back without waiting for anything; from any thread, and for good."""
+        if isinstance(self._driver, ConsoleDriver):
+            self._driver.leave_at_once()
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Take the failure itself for what a worker wraps around it."""
+        if isinstance(error, WorkerFailed) and isinstance(error.error, Exception):
+            error = error.error
+        if self._failure is None:
+            self._failure = error
+        super()._handle_exception(error)
+
+    def panic(self, *renderables: RenderableType) -> None:
+        """Report nothing but the failure; an error that draws itself may draw anything."""
+        del renderables
+        self._fatal_error()
+
     def _fatal_error(self) -> None:
         """Report a crash without the values of variables: they may hold secrets and data."""
-        self.bell()
-        self._exit_renderables.append(crash.report())
+        if not self._exit_renderables:
+            self._exit_renderables.append(crash.report(self._failure or SystemError("unknown")))
         self._close_messages_no_wait()
 
     def look_at(self, name: str | None) -> None:

@@ -1,17 +1,20 @@
 """The console in a process of its own, on recorded snapshots that follow orders.
 
-Started by ``test_terminal.py`` with a scene and the descriptor of a pipe of orders: ``line``
-appends an audit event, ``crash`` lets the app fail as a bug would.
+Started with a scene and, perhaps, the descriptor of a pipe of orders: ``line``
+appends an audit event, ``crash`` lets the app fail as a bug would: in a callback, in a worker
+(``crash worker``), in a task (``crash task``) or in the feed's thread (``crash thread``).
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 
+from healconsole.cli.session import show
 from healconsole.core.snapshot import Snapshot
 from healconsole.tui.app import ConsoleApp
 from healconsole.tui.ports import View
@@ -28,7 +31,8 @@ class OrderedFeed:
 
     def start(self) -> None:
         self._give(self._now)
-        threading.Thread(target=self._obey, daemon=True).start()
+        if len(sys.argv) > 2:
+            threading.Thread(target=self._obey, daemon=True).start()
 
     def stop(self) -> None:
         """The thread ends with the process."""
@@ -44,8 +48,10 @@ class OrderedFeed:
             for order in orders:
                 if order == "line\n":
                     self._append()
-                elif order == "crash\n":
-                    raise_in_app()
+                elif order == "crash thread\n":
+                    _fail(SECRET)
+                elif order.startswith("crash"):
+                    app.call_later(HOW[order.removeprefix("crash").strip()], SECRET)
 
     def _append(self) -> None:
         self._lines += 1
@@ -63,15 +69,24 @@ class OrderedFeed:
         self._give(self._now)
 
 
-def raise_in_app() -> None:
-    """Let the app fail as a bug would make it fail."""
-    secret = "redis://:hunter2@localhost\x1b[31m"
-    app.call_later(_fail, secret)
+SECRET = "redis://:hunter2@localhost\x1b[31m"
 
 
 def _fail(secret: str) -> None:
-    del secret
-    raise RuntimeError("a bug \x1b]0;owned\x07")
+    local = secret
+    raise RuntimeError(f"a bug \x1b]0;owned\x07 at {local}, password=hunter2")
+
+
+def _in_worker(secret: str) -> None:
+    app.run_worker(lambda: _fail(secret), thread=True)
+
+
+def _in_task(secret: str) -> None:
+    asyncio.get_running_loop().call_soon(_fail, secret)
+
+
+HOW = {"": _fail, "worker": _in_worker, "task": _in_task}
+"""Where the app fails."""
 
 
 if __name__ == "__main__":
@@ -81,5 +96,4 @@ if __name__ == "__main__":
         lambda on_snapshot: OrderedFeed(scene, on_snapshot),
         lambda: scenes.NOW,
     )
-    app.run()
-    sys.exit(app.return_code or 0)
+    sys.exit(show(app))

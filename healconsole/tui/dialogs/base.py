@@ -157,7 +157,8 @@ class ActDialog(AskingDialog):
         done, problems = [], []
         for plan in plans:
             try:
-                applied = self.acts.apply(plan, reason=reason, incident=incident)
+                with self.console_app.session.uncut():
+                    applied = self.acts.apply(plan, reason=reason, incident=incident)
             except (ChangedUnderneath, NotApplied) as problem:
                 problems.append(str(problem))
             except (ActRefused, AuditUnwritable, OSError) as problem:

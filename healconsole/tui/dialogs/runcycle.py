@@ -66,7 +66,9 @@ class RunDialog(AskingDialog):
 
     @work(thread=True, exclusive=True)
     def _plan(self) -> None:
-        plan = self.cycle.plan()
+        session = self.console_app.session
+        with session.uncut():  # until what it started has ended
+            plan = self.cycle.plan(session.leaving)
         self.app.call_from_thread(self._show_plan, plan)
 
     def _show_plan(self, plan: CyclePlan) -> None:
@@ -113,7 +115,8 @@ class RunDialog(AskingDialog):
         from healconsole.stores.auditlog import AuditUnwritable
 
         try:
-            result = self.cycle.run(reason=reason, incident=incident)
+            with self.console_app.session.uncut(until=self.cycle.begun):
+                result = self.cycle.run(reason=reason, incident=incident)
         except (ActRefused, AuditUnwritable, OSError) as problem:
             result = CycleResult(outcome="", text="", problem=f"it was not run: {problem}")
         self.app.call_from_thread(self._show_result, result)

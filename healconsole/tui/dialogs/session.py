@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -26,3 +30,23 @@ class ActSession:
 
     incident: str = ""
     done: list[Done] = field(default_factory=list)
+    leaving: threading.Event = field(default_factory=threading.Event)
+    """Set when the console ends: a process that only serves to look is ended as well."""
+    _uncut: set[threading.Event] = field(default_factory=set)
+
+    @contextmanager
+    def uncut(self, until: threading.Event | None = None) -> Iterator[None]:
+        """Keep the process from ending while the block runs, or until ``until`` is set."""
+        ended = threading.Event() if until is None else until
+        self._uncut.add(ended)
+        try:
+            yield
+        finally:
+            ended.set()
+            self._uncut.discard(ended)
+
+    def wait_for_acts(self, at_most_s: float) -> None:
+        """Wait for what must not be cut."""
+        end = time.monotonic() + at_most_s
+        for event in tuple(self._uncut):
+            event.wait(max(0.0, end - time.monotonic()))

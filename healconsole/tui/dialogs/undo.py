@@ -57,7 +57,8 @@ class UndoDialog(AskingDialog):
         from healconsole.stores.auditlog import AuditUnwritable
 
         try:
-            self.acts.undo(self.act.undo, reason=reason, incident=incident)
+            with self.console_app.session.uncut():
+                self.acts.undo(self.act.undo, reason=reason, incident=incident)
         except ChangedUnderneath as problem:
             said = f"something else has changed it since, so it stays: {problem}"
         except NotApplied as problem:
