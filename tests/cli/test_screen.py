@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import select
-import signal
-
 import pytest
 
 from tests.cli.program import PROGRAM, Site
@@ -36,31 +32,6 @@ def test_a_console_that_only_looks(site: Site, words: tuple[str, ...]) -> None:
         terminal.send("q")
         assert terminal.wait_end() == 0
     assert {path: path.read_bytes() for path in site.root.rglob("*") if path.is_file()} == before
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda s: s.name)
-def test_a_signal_restores_the_terminal_and_is_no_success(
-    site: Site, number: signal.Signals
-) -> None:
-    with _terminal(site) as terminal:
-        terminal.wait_for("worker-queue-healer")
-        os.kill(terminal.pid, number)
-        assert terminal.wait_end() != 0
-        assert LEAVE_ALTERNATE_SCREEN in terminal.received
-
-
-def test_a_dropped_link_ends_the_console(site: Site) -> None:
-    with _terminal(site) as terminal:
-        terminal.wait_for("worker-queue-healer")
-        os.close(terminal.fd)
-        terminal.fd = os.open(os.devnull, os.O_RDONLY)
-        ended = os.pidfd_open(terminal.pid)
-        try:
-            assert select.select([ended], [], [], 20)[0], "it outlives its terminal"
-        finally:
-            os.close(ended)
-        terminal.status = os.waitpid(terminal.pid, 0)[1]
-        assert os.waitstatus_to_exitcode(terminal.status) != 0
 
 
 def test_status_on_a_narrow_terminal_keeps_what_tells_of_a_state(site: Site) -> None:
