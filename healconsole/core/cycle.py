@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -18,9 +19,12 @@ from healconsole.core.fields import (
 )
 from healconsole.core.intent import InvalidIntent, parse_intent
 from healconsole.core.records import MICRO, Corrupt, CycleRecord, Policy, VerdictRecord
+from healconsole.core.text import encodable
 from healconsole.core.words import Library
 
 MAX_CYCLE_BYTES = 65_536
+_STATUS_BYTES = 250
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 _WHOLE = ("burst", "max_failures", "cooldown", "bucket", "fleet_lock_ttl")
 _SPANS = ("settle", "action_timeout", "check_timeout")
@@ -62,6 +66,20 @@ def parse_cycle(raw: bytes, path: str) -> CycleRecord | Corrupt:
         )
     except ValueError:  # not JSON, or not of this shape: no part of it can be relied on
         return mismatch(raw, path)
+
+
+def status_line(rec: CycleRecord) -> str:
+    """The last verdict as one line of at most 250 bytes, for ``systemctl status``.
+
+    A line break in it would be a message of its own to the service manager, so each control
+    character is shown as ``?``.
+    """
+    if not rec.intent or rec.verdict is None:
+        return "nothing to do"
+    said = "allowed" if rec.verdict.allow else f"denied by {rec.verdict.guard}"
+    said += f": {rec.verdict.reason}" + (f", {rec.outcome}" if rec.outcome else "")
+    line = _CONTROL.sub("?", encodable(f"{said}: {rec.intent}"))
+    return line.encode()[:_STATUS_BYTES].decode(errors="ignore")
 
 
 def format_cycle(rec: CycleRecord) -> bytes:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from healconsole.core.records import Policy
 from healconsole.core.words import Outcome
-from healconsole.engine.process import Command, Ended, Tick, run_command, run_function
+from healconsole.engine.process import Beat, Command, Ended, Tick, run_command, run_function
 
 Action = Callable[[], object] | Sequence[str] | Command
 """What is run: a function (sync or async), or a command."""
@@ -30,18 +30,24 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class Ticks:
-    """Who may end what is running: ``lease`` at any time, ``caller`` only the action."""
+    """Who may end what is running: ``lease`` at any time, ``caller`` only the action.
+
+    ``beat`` is given all the time, at least every ``every`` seconds.
+    """
 
     lease: Tick | None = None
     caller: Tick | None = None
     every: float = 1.0
+    beat: Beat | None = None
 
     def in_action(self) -> str:
         """A reason to end the action, or ""."""
-        return self._ask(self.lease) or self._ask(self.caller)
+        return self.after() or self._ask(self.caller)
 
     def after(self) -> str:
-        """A reason to end the check, or ""."""
+        """A reason to end the settling or the check, or ""."""
+        if self.beat is not None:
+            self.beat.give()
         return self._ask(self.lease)
 
     @staticmethod
@@ -61,7 +67,7 @@ def execute(
     ``environ`` is added to the environment of both. Without a check the action's own word
     counts, and there is nothing to settle for.
     """
-    acted = _run(action, policy.action_timeout, environ, ticks.in_action, ticks.every)
+    acted = _run(action, policy.action_timeout, environ, ticks, acting=True)
     if not acted.ok or acted.value is False:
         outcome = Outcome.TIMED_OUT if acted.timed_out else Outcome.ACTION_FAILED
         return Execution(outcome, _why("action", acted), acted.exit_code or 1)
@@ -76,15 +82,18 @@ def verify(
         return Execution(Outcome.SUCCESS)
     if lost := _settle(policy.settle, ticks):
         return Execution(Outcome.ACTION_FAILED, lost)
-    checked = _run(check, policy.check_timeout, environ, ticks.after, ticks.every)
+    checked = _run(check, policy.check_timeout, environ, ticks, acting=False)
     if checked.ok and (isinstance(check, Command | Sequence) or checked.value):
         return Execution(Outcome.SUCCESS)
     return Execution(Outcome.VERIFY_FAILED, _why("check", checked))
 
 
 def _run(
-    what: Action, timeout: float, environ: Mapping[str, str], tick: Tick, every: float
+    what: Action, timeout: float, environ: Mapping[str, str], ticks: Ticks, *, acting: bool
 ) -> Ended:
+    if ticks.beat is not None:
+        ticks.beat.give()
+    tick, every = (ticks.in_action if acting else ticks.after), ticks.every
     if isinstance(what, Command):
         base = os.environ if what.environ is None else what.environ
         return run_command(

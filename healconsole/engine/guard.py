@@ -27,7 +27,7 @@ from healconsole.engine.denials import Denials
 from healconsole.engine.events import Events, to_stderr
 from healconsole.engine.execute import Action, Execution, Ticks, execute, verify
 from healconsole.engine.fleet import FENCE_VARIABLE, Fleet, Lease, LeaseDenied
-from healconsole.engine.process import Tick, describe, time_limit
+from healconsole.engine.process import Beat, Tick, describe, time_limit
 from healconsole.engine.recovery import recover_interrupted
 from healconsole.engine.settings import Settings
 from healconsole.engine.signals import deferred
@@ -81,6 +81,7 @@ class Guard:
         self._peek = StatePeek(self.state_dir, dry_env, rehearse=rehearse)
         self._denials = Denials(self._events.denial)
         self._unrecorded: list[tuple[Begun, Execution]] = []
+        self._interrupted = 0
 
     @classmethod
     def from_settings(
@@ -145,6 +146,11 @@ class Guard:
         except (NotCommitted, OSError, AuditUnwritable) as error:
             self._log(f"an interrupted act cannot be settled: {describe(error)}")
 
+    def taken_interrupted(self) -> int:
+        """How many interrupted acts were settled since this was asked before."""
+        found, self._interrupted = self._interrupted, 0
+        return found
+
     def nothing_to_do(self) -> None:
         """Nothing was asked for in this cycle: the denials that went on are over."""
         self._denials.all_over()
@@ -160,6 +166,7 @@ class Guard:
         trigger: str = "guard",
         tick: Tick | None = None,
         tick_every: float = 1.0,
+        beat: Beat | None = None,
         again: str = "",
     ) -> GuardedResult:
         """Run ``action`` if every guardrail allows it, then ``check``, and record what came of it.
@@ -176,6 +183,7 @@ class Guard:
             trigger: ``timer``, ``operator``, ``once`` or ``guard``.
             tick: called while the action runs; what it returns ends the action.
             tick_every: seconds between two calls.
+            beat: given while the action runs, settles and is verified.
             again: the guardrail that denied this intent in an earlier process, which has
                 audited it.
         """
@@ -188,8 +196,12 @@ class Guard:
                 return begun
             lease = begun.lease
             environ = {FENCE_VARIABLE: str(lease.fence)} if lease is not None else {}
-            every = tick_every if lease is None else min(tick_every, lease.every)
-            ticks = Ticks(lease.tick if lease is not None else None, tick, every)
+            every = min(
+                tick_every,
+                lease.every if lease is not None else tick_every,
+                beat.every if beat is not None else tick_every,
+            )
+            ticks = Ticks(lease.tick if lease is not None else None, tick, every, beat)
             try:
                 execution = execute(action, check, self.policy, environ, ticks)
             except BaseException as error:
@@ -382,7 +394,8 @@ class Guard:
                 self._unrecorded.append((begun, execution))
 
     def _settle_interrupted(self, held: Held, trigger: str) -> None:
-        recover_interrupted(held, self.policy, self._clock(), self._events, trigger)
+        found = recover_interrupted(held, self.policy, self._clock(), self._events, trigger)
+        self._interrupted += len(found)
 
     def _deny(self, asked: Asked, verdict: Verdict) -> GuardedResult:
         known = asked.again == verdict.guard

@@ -17,11 +17,12 @@ from healconsole.engine.cyclerecord import made_record
 from healconsole.engine.declared import common_environment
 from healconsole.engine.events import to_stderr
 from healconsole.engine.guard import Guard
-from healconsole.engine.heartbeat import read_cycle, write_cycle, write_metric
+from healconsole.engine.heartbeat import counted, read_cycle, write_cycle, write_metric
 from healconsole.engine.process import Command, describe
 from healconsole.engine.settings import SettingError, Settings, rate_from, settings_from
 from healconsole.engine.signals import Signals
 from healconsole.stores.files import Missing, Unreadable
+from healconsole.stores.metricsfile import read_tally
 
 DONE, REFUSED, USAGE, TIMED_OUT = 0, 1, 2, 124
 
@@ -95,7 +96,8 @@ def _beat(
         )
         write_cycle(settings.state_dir, record)
         if settings.textfile_dir is not None:
-            write_metric(settings.textfile_dir, settings.healer, record.at)
+            before = read_tally(settings.textfile_dir, settings.healer)
+            write_metric(settings, record, counted(before, result, guard.taken_interrupted()))
     except (OSError, Missing, Unreadable) as error:
         to_stderr(f"{settings.healer}: the heartbeat cannot be written: {describe(error)}")
 

@@ -30,7 +30,7 @@ from healconsole.core.records import DEFAULT_POLICY, Policy
 from healconsole.core.verdict import Intent
 from healconsole.engine.execute import Action
 from healconsole.engine.fact import ERROR, Fact
-from healconsole.engine.process import Ended, describe, run_command, time_limit
+from healconsole.engine.process import Beat, Ended, describe, run_command, time_limit
 
 FactLike = Fact | Mapping[str, object] | str
 
@@ -107,10 +107,10 @@ class Healer:
         """Run a command without a shell, bounded in time; its failure is in what it returns."""
         return run_command(argv, timeout if timeout is not None else self.policy.check_timeout)
 
-    def measure(self) -> Fact:
-        """``detect`` in its time, with what it raises as a fact."""
+    def measure(self, beat: Beat | None = None) -> Fact:
+        """``detect`` in its time, with what it raises as a fact; ``beat`` is given meanwhile."""
         try:
-            with time_limit(self.policy.check_timeout, "detect"):
+            with time_limit(self.policy.check_timeout, "detect", beat):
                 found = self.detect()
             if isinstance(found, Fact):
                 return found
@@ -118,10 +118,10 @@ class Healer:
         except Exception as error:  # noqa: BLE001 - a measurement that fails is a fact
             return Fact({"detect": ERROR, "error": describe(error)})
 
-    def consider(self, fact: Fact) -> Decision:
+    def consider(self, fact: Fact, beat: Beat | None = None) -> Decision:
         """``decide`` in its time; what it raises becomes the decision's problem."""
         try:
-            with time_limit(self.policy.check_timeout, "decide"):
+            with time_limit(self.policy.check_timeout, "decide", beat):
                 found = self.decide(fact)
         except Exception as error:  # noqa: BLE001 - a decide that fails decides nothing
             problem = describe(error)

@@ -1,4 +1,4 @@
-"""The heartbeat: ``cycle.json``, and the textfile metric for monitoring."""
+"""The heartbeat: ``cycle.json``, and the textfile metrics for monitoring."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ import os
 from pathlib import Path
 
 from healconsole.core.cycle import format_cycle, parse_cycle
+from healconsole.core.metrics import Tally, format_metrics, scope_samples
 from healconsole.core.records import Corrupt, CycleRecord
+from healconsole.core.words import Outcome
+from healconsole.engine.asked import GuardedResult
+from healconsole.engine.settings import Settings
 from healconsole.stores.files import CYCLE_LIMIT, Missing, Unreadable, open_dir, read_below
+from healconsole.stores.metricsfile import write_metrics
+from healconsole.stores.scopefiles import read_scopes
 from healconsole.stores.writing import replace_below
 
 CYCLE = "cycle.json"
-METRIC = "heal_last_cycle_timestamp_seconds"
 
 
 def read_cycle(state_dir: Path) -> CycleRecord | None:
@@ -41,22 +46,35 @@ def write_cycle(state_dir: Path, record: CycleRecord) -> None:
         os.close(at)
 
 
-def write_metric(textfile_dir: Path, healer: str, at: float) -> None:
-    """Put the metric in place for the node exporter, which reads every ``*.prom``.
+def counted(tally: Tally, result: GuardedResult | None, interrupted: int) -> Tally:
+    """The tally after a cycle; ``result`` is None if nothing was asked for.
 
-    Not fsynced: after a power cut an old heartbeat is as true as a new one.
+    ``interrupted`` is how many acts were found that had ended without an outcome.
+    """
+    if interrupted:
+        tally = tally.acted(Outcome.INTERRUPTED, interrupted)
+    if result is None:
+        return tally
+    if result.outcome is Outcome.DENIED:
+        return tally.denied(str(result.verdict.guard))
+    return tally.acted(result.outcome)
+
+
+def write_metric(settings: Settings, record: CycleRecord, tally: Tally) -> None:
+    """Put the metrics in place for the node exporter, where the settings say where.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: they cannot be written.
     """
-    text = (
-        f"# HELP {METRIC} When the healer last finished a cycle.\n"
-        f"# TYPE {METRIC} gauge\n"
-        f'{METRIC}{{healer="{healer}"}} {at:.3f}\n'
+    if settings.textfile_dir is None:
+        return
+    scopes = scope_samples(read_scopes(settings.state_dir), settings.policy, record.at)
+    text = format_metrics(
+        settings.healer,
+        record.at,
+        record.seq,
+        tally,
+        scopes,
+        dry_run=record.mode == "dry-run",
     )
-    draft = textfile_dir / f".heal_{healer}.{os.getpid()}"
-    try:
-        draft.write_text(text, encoding="ascii")
-        draft.replace(textfile_dir / f"heal_{healer}.prom")
-    finally:
-        draft.unlink(missing_ok=True)
+    write_metrics(settings.textfile_dir, settings.healer, text)

@@ -5,18 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from healconsole.core.cycle import status_line
+from healconsole.core.metrics import Tally
 from healconsole.core.records import CycleRecord
 from healconsole.engine.asked import GuardedResult
 from healconsole.engine.cyclerecord import made_record
 from healconsole.engine.guard import Guard
 from healconsole.engine.healer import Decision, Healer
-from healconsole.engine.heartbeat import read_cycle, write_cycle, write_metric
+from healconsole.engine.heartbeat import counted, read_cycle, write_cycle, write_metric
 from healconsole.engine.notify import Notify
-from healconsole.engine.process import describe
+from healconsole.engine.process import Beat, describe
 from healconsole.engine.settings import Settings
 from healconsole.engine.signals import Signals
 from healconsole.engine.singleton import Singleton
 from healconsole.stores.files import Missing, Unreadable
+from healconsole.stores.metricsfile import read_tally
 
 Log = Callable[[str], None]
 
@@ -40,6 +43,10 @@ class Loop:
         self._log = log
         self._notify = notify
         self._last = read_cycle(settings.state_dir)
+        folder = settings.textfile_dir
+        self._tally = read_tally(folder, healer.name) if folder is not None else Tally()
+        every = notify.every
+        self._beat = Beat(notify.alive, every) if every is not None else None
 
     def run(self, signals: Signals) -> None:
         """Run a cycle at each interval, or when woken, until a signal asks to stop.
@@ -88,7 +95,7 @@ class Loop:
         self._notify.alive()
         try:
             self.guard.recover(trigger)
-            decision = self.healer.consider(self.healer.measure())
+            decision = self.healer.consider(self.healer.measure(self._beat), self._beat)
             fact = str(decision.fact)
             if decision.problem:
                 self._log(f"decide failed: {decision.problem}")
@@ -102,7 +109,7 @@ class Loop:
         except Exception as error:  # noqa: BLE001 - a loop that dies heals nothing
             self._log(f"the cycle failed: {describe(error)}")
             return None
-        self._write(record)
+        self._write(record, result)
         return record
 
     def _guarded(self, decision: Decision, trigger: str) -> GuardedResult:
@@ -113,13 +120,9 @@ class Loop:
             self.healer.check(intent, decision.fact),
             fact=str(decision.fact),
             trigger=trigger,
-            tick=self._tick,
+            beat=self._beat,
             again=self._said_before(decision.intent),
         )
-
-    def _tick(self) -> str:
-        self._notify.alive()
-        return ""
 
     def _said_before(self, intent: str) -> str:
         """The guardrail by which the last cycle, of whatever process, was denied this intent."""
@@ -152,12 +155,13 @@ class Loop:
             interval=interval,
         )
 
-    def _write(self, record: CycleRecord) -> None:
+    def _write(self, record: CycleRecord, result: GuardedResult | None) -> None:
         """Put the record in place: it is the heartbeat."""
         self._last = record
+        self._tally = counted(self._tally, result, self.guard.taken_interrupted())
+        self._notify.status(status_line(record))
         try:
             write_cycle(self.settings.state_dir, record)
-            if self.settings.textfile_dir is not None:
-                write_metric(self.settings.textfile_dir, self.healer.name, record.at)
+            write_metric(self.settings, record, self._tally)
         except (OSError, Missing, Unreadable) as error:
             self._log(f"the heartbeat cannot be written: {describe(error)}")

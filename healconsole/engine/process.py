@@ -44,6 +44,14 @@ class Account:
     home: str
 
 
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """A sign of life: ``give`` is to be called at least every ``every`` seconds."""
+
+    give: Callable[[], None]
+    every: float
+
+
 Tick = Callable[[], str]
 """Called every ``tick_every`` seconds while something runs; a reason ends it, "" lets it go on."""
 
@@ -251,20 +259,32 @@ def _is_plain(value: object) -> bool:
 
 
 @contextmanager
-def time_limit(seconds: float, what: str) -> Iterator[None]:
-    """Raise ``TimeoutError`` in the block after ``seconds``.
+def time_limit(seconds: float, what: str, beat: Beat | None = None) -> Iterator[None]:
+    """Raise ``TimeoutError`` in the block after ``seconds``; give ``beat`` meanwhile.
 
-    Works by SIGALRM, so only in the main thread; elsewhere the block has no limit.
+    Works by SIGALRM, so only in the main thread; elsewhere the block has no limit and no beat.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def expire(_number: int, _frame: FrameType | None) -> NoReturn:
-        raise TimeoutError(f"{what} timed out after {seconds:g} s")
+    deadline = time.monotonic() + seconds
 
-    before = signal.signal(signal.SIGALRM, expire)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    def arm() -> None:
+        left = max(deadline - time.monotonic(), 1e-6)  # 0 would switch the alarm off
+        signal.setitimer(signal.ITIMER_REAL, left if beat is None else min(left, beat.every))
+
+    def ring(_number: int, _frame: FrameType | None) -> None:
+        if time.monotonic() >= deadline:
+            raise TimeoutError(f"{what} timed out after {seconds:g} s")
+        if beat is not None:
+            beat.give()
+        arm()
+
+    if beat is not None:
+        beat.give()
+    before = signal.signal(signal.SIGALRM, ring)
+    arm()
     try:
         yield
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -16,7 +17,7 @@ from healconsole.engine.events import to_stderr
 from healconsole.engine.guard import Guard
 from healconsole.engine.healer import Healer
 from healconsole.engine.loop import Loop
-from healconsole.engine.notify import Notify
+from healconsole.engine.notify import Notify, withdraw
 from healconsole.engine.settings import SettingError, Settings, settings_from
 from healconsole.engine.signals import Signals
 from healconsole.engine.singleton import AlreadyRunning
@@ -69,7 +70,9 @@ def _cycles(
     def log(text: str) -> None:
         to_stderr(f"{healer.name}: {text}")
 
-    loop = Loop(healer, guard, settings, clock, log, Notify(environ))
+    notify = Notify(environ)
+    withdraw(os.environ)
+    loop = Loop(healer, guard, settings, clock, log, notify)
     # Handlers first: whoever finds the lock taken may send SIGUSR1, which kills by default.
     with Signals() as signals:
         try:

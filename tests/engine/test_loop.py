@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 
 import pytest
 
@@ -226,23 +225,6 @@ def test_killed_in_the_middle_the_next_cycle_says_interrupted(
     assert program.says(intent="fix").run("--once").returncode == 0
     assert site.count("acting") == 1
     assert (site.state / "cb" / "fix").read_text().startswith("1 ")
-
-
-def test_the_service_manager_hears_of_it(site: Site, program: Program) -> None:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.bind(str(site.root / "notify"))
-        manager.settimeout(20)
-        child = program.start(
-            "--interval", "3600", NOTIFY_SOCKET=str(site.root / "notify"), WATCHDOG_USEC="200000"
-        )
-        heard = [manager.recv(100) for _ in range(5)]
-        assert heard[0] == b"READY=1"
-        assert set(heard[1:]) == {b"WATCHDOG=1"}
-        child.terminate()
-        assert ended(child)[0] == 0
-        while (last := manager.recv(100)) == b"WATCHDOG=1":
-            pass
-        assert last == b"STOPPING=1"
 
 
 def test_a_denial_that_goes_on_is_two_events(site: Site, program: Program) -> None:

@@ -79,8 +79,8 @@ def test_one_cycle_leaves_its_record(live: ShellSite) -> None:
     assert (first.intent, first.outcome, first.mode) == ("fix depth=12", "success", "live")
     assert first.library is Library.HEAL_SH
     assert abs(first.at - time.time()) < 60
-    metric = (metrics / "heal_h.prom").read_text().splitlines()[-1]
-    assert metric.startswith('heal_last_cycle_timestamp_seconds{healer="h"} ')
+    metrics_text = (metrics / "heal_h.prom").read_text()
+    assert f'\nheal_last_cycle_timestamp_seconds{{healer="h"}} {first.at:.3f}\n' in metrics_text
     assert run(live, "--once", HEAL_TRIGGER="operator").returncode == 0
     second = cycle(live)
     assert (second.seq, second.trigger, second.outcome) == (2, "operator", "")

@@ -85,6 +85,7 @@ _heal_hear() {
       return 1
     }
     if ((_heal_lease_every && left > _heal_lease_every)); then left=$_heal_lease_every; fi
+    _heal_until_alive
     printf -v seconds '%d.%03d' $((left / 1000)) $((left % 1000))
     rc=0
     IFS= read -r -t "$seconds" -u "$1" _heal_text || rc=$?
@@ -93,6 +94,7 @@ _heal_hear() {
       _heal_heard=end
       return 1
     fi
+    _heal_alive
     if ((_heal_lease_every)) && ! _heal_lease_renew; then return 1; fi
   done
 }
@@ -128,6 +130,7 @@ _heal_child() {
   [[ -z $_heal_single_fd ]] || exec {_heal_single_fd}>&-
   [[ -z $_heal_tail_fd ]] || exec {_heal_tail_fd}<&-
   trap - TERM HUP INT USR1 XFSZ
+  _heal_withdraw
   export HEAL_FENCE=${_heal_fence-}
   [[ -n $HEAL_FENCE ]] || unset HEAL_FENCE
   trap '_heal_child_body "$@"' DEBUG

@@ -113,6 +113,7 @@ _heal_recover() {
     fi
   fi
   _heal_write "$_heal_dir/claims/$slot" '' || return 1
+  ((_heal_acted[interrupted] += 1)) || :
   heal_log "interrupted: $intent ($reason)"
 }
 

@@ -102,6 +102,7 @@ _heal_daemon() {
   trap '' XFSZ
   _heal_singleton || return 1
   _heal_read_seq
+  _heal_read_tally
   if ((once)); then
     _heal_cycle "${HEAL_TRIGGER:-once}" 0 "$@"
     _heal_denials_over
@@ -109,13 +110,14 @@ _heal_daemon() {
     [[ $_heal_outcome != @(verify-failed|action-failed|timed-out|interrupted) ]]
     return
   fi
+  _heal_watch_begin
   _heal_notify READY=1
   _heal_millis "$_heal_interval"
   interval=$_heal_num
   while [[ -z $_heal_stop ]]; do
     _heal_ticks
     due=$((_heal_num + interval))
-    _heal_notify WATCHDOG=1
+    _heal_alive
     _heal_cycle "$trigger" "$_heal_interval" "$@"
     trigger=timer
     while [[ -z $_heal_stop ]]; do
@@ -126,6 +128,8 @@ _heal_daemon() {
       _heal_ticks
       left=$((due - _heal_num))
       ((left > 0)) || break
+      _heal_alive
+      _heal_until_alive
       printf -v left '%d.%03d' $((left / 1000)) $((left % 1000))
       _heal_nap "$left"
     done
@@ -134,11 +138,6 @@ _heal_daemon() {
   _heal_denials_over
   _heal_single_release
   heal_log "stopped by $_heal_stop"
-}
-
-# Tell systemd, where it asked to be told.
-_heal_notify() {
-  [[ -z ${NOTIFY_SOCKET-} ]] || systemd-notify "--pid=$$" "$1" 2>/dev/null || :
 }
 
 # Be the only one of this healer's name, or say who is.
@@ -199,10 +198,12 @@ _heal_capture() {
       rc=142
       break
     fi
+    _heal_until_alive
     printf -v left '%d.%03d' $((left / 1000)) $((left % 1000))
     IFS= read -r -d $'\x1e' -t "$left" -u "$answers" part || rc=$?
     _heal_captured+=$part
     ((rc > 128)) || break
+    _heal_alive
   done
   if ((rc == 0)); then
     # The end of its output is told, not waited for: something that it left behind may hold the pipe.
@@ -227,6 +228,7 @@ _heal_capture_child() {
   [[ -z $_heal_single_fd ]] || exec {_heal_single_fd}>&-
   [[ -z $_heal_tail_fd ]] || exec {_heal_tail_fd}<&-
   trap - TERM HUP INT USR1 XFSZ
+  _heal_withdraw
   [[ $1 == _heal_* ]] || _heal_as_caller
   local rc=0
   "$@" || rc=$?
@@ -287,9 +289,11 @@ _heal_cycle() {
     ((${#_heal_runs[@]} == 0)) || _heal_denials_over
   fi
   _heal_said=''
+  _heal_count "$intent"
+  _heal_status "$intent"
   _heal_ticks
   _heal_write_cycle "$intent" "$interval" $((_heal_num - began)) "$began_at"
-  _heal_write_metric
+  _heal_write_metrics
 }
 
 _heal_recover_first() {
@@ -399,19 +403,6 @@ _heal_short_time() {
   printf -v _heal_text '%d.%03d' "$(($1 / 1000))" "$(($1 % 1000))"
   while [[ $_heal_text == *.*0 ]]; do _heal_text=${_heal_text%0}; done
   _heal_text=${_heal_text%.}
-}
-
-_heal_write_metric() {
-  [[ -n ${HEAL_TEXTFILE_DIR-} ]] || return 0
-  local file=$HEAL_TEXTFILE_DIR/heal_$NAME.prom draft=$HEAL_TEXTFILE_DIR/.heal_$NAME.$BASHPID ms
-  printf -v ms '%03d' "$_heal_ms"
-  # Not fsynced: after a power cut an old heartbeat is as true as a new one.
-  if ! _heal_write "$draft" "# HELP heal_last_cycle_timestamp_seconds When the healer last finished a cycle.
-# TYPE heal_last_cycle_timestamp_seconds gauge
-heal_last_cycle_timestamp_seconds{healer=\"$NAME\"} $_heal_now.$ms
-" || ! mv -f -- "$draft" "$file" 2>/dev/null; then
-    heal_log "the metric cannot be written: $file"
-  fi
 }
 
 # Detect, decide and the verdict as one line of JSON; nothing is spent and nothing written.
