@@ -131,11 +131,11 @@ def test_no_sign_of_life_where_nobody_waits_for_it(
 ) -> None:
     environ = {**watched(systemd, 30_000), **other}
     program.says(intent="")
-    for start in (
-        lambda: program.start("--interval", "3600", **environ),
-        lambda: shell.start(BASH, OPTIONS="--interval 3600", INTENT="", **environ),
-    ):
-        child = start()
+    for bash in (False, True):
+        if bash:
+            child = shell.start(BASH, OPTIONS="--interval 3600", INTENT="", **environ)
+        else:
+            child = program.start("--interval", "3600", **environ)
         systemd.until("STATUS=nothing to do")
         quiet = time.monotonic() + 0.3
         while (left := quiet - time.monotonic()) > 0:
