@@ -12,7 +12,12 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "healconsole"
 ROOMS = ("core", "stores", "engine", "tui", "cli")
-OUTSIDE = {"textual": "tui", "rich": "tui", "redis": "stores", "watchfiles": "stores"}
+BESIDE = {"serve": {"core"}}
+"""Rooms off the line, which only cli may enter, and what each may import."""
+OUTSIDE = {
+    "textual": "tui", "rich": "tui", "redis": "stores", "watchfiles": "stores",
+    "aiohttp": "serve", "textual_serve": "serve",
+}  # fmt: skip
 """Which room alone may import a dependency."""
 
 IMPURE = {
@@ -77,12 +82,29 @@ def test_no_import_points_back(room: str) -> None:
         for path in _files(room)
         for line, name in _imports(path)
         if name.startswith("healconsole.")
-        and (name.split(".")[1] in above or (name.split(".")[1] == "demo" and room != "cli"))
+        and (
+            name.split(".")[1] in above
+            or (name.split(".")[1] in {"demo", *BESIDE} and room != "cli")
+        )
     ]
     assert not wrong
 
 
-@pytest.mark.parametrize("room", ROOMS)
+@pytest.mark.parametrize(("room", "known"), BESIDE.items())
+def test_a_room_beside_knows_little_and_loads_less(room: str, known: set[str]) -> None:
+    wrong = [
+        f"{path}:{line}: {room} imports {name}"
+        for path in _files(room)
+        for line, name in _imports(path)
+        if name.startswith("healconsole.") and name.split(".")[1] not in {room, *known}
+    ]
+    assert not wrong
+    loaded = _loaded_by("\n".join(f"import {name}" for name in _modules(room)))
+    assert not loaded & {"textual", "rich", "redis", "watchfiles"}
+    assert _rooms_in(loaded) <= known
+
+
+@pytest.mark.parametrize("room", [*ROOMS, *BESIDE])
 def test_a_dependency_is_known_to_one_room(room: str) -> None:
     wrong = [
         f"{path}:{line}: {room} imports {name}; only {OUTSIDE[name.split('.')[0]]} may"
@@ -113,7 +135,7 @@ def test_core_imports_nothing_that_does_input_or_output() -> None:
     assert not wrong
 
 
-@pytest.mark.parametrize("room", ROOMS[:-1])
+@pytest.mark.parametrize("room", [*ROOMS[:-1], *BESIDE])
 def test_nothing_below_cli_calls_the_wall_clock(room: str) -> None:
     wrong = [
         f"{path}:{node.lineno}: {ast.unparse(node)}"
@@ -137,6 +159,11 @@ def test_the_package_itself_loads_nothing() -> None:
     loaded = _loaded_by("import healconsole")
     assert not loaded & set(OUTSIDE)
     assert not _rooms_in(loaded)
+
+
+def test_only_serve_loads_what_serves() -> None:
+    loaded = _loaded_by("import healconsole.cli.parser, healconsole.cli.screen")
+    assert not loaded & {"aiohttp", "textual_serve", "healconsole.serve"}
 
 
 @pytest.mark.parametrize("verb", ["status", "explain", "tail", "locks"])

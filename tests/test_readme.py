@@ -36,6 +36,10 @@ CODES = {
     "healconsole check": 1,  # its breaker is half-open by then
     "healconsole doctor": 1,  # its healer has no unit, no rules, and so on
 }
+SERVED = {
+    "healconsole serve",
+    "healconsole serve --token-file /etc/heal/wall-token --url https://wall.example",
+}
 BY_CI = {"demo-command", "test-command", "install: pipx", "install: uv", "install: source"}
 
 
@@ -147,14 +151,14 @@ def test_every_block_is_run_somehow() -> None:
 
 def test_the_guide_has_its_commands() -> None:
     assert len(commands()) >= 15
-    assert set(commands()) >= ON_A_TERMINAL | set(CODES)
+    assert set(commands()) >= ON_A_TERMINAL | SERVED | set(CODES)
 
 
 def test_every_command_without_a_screen_works_in_order(
     site: Path, environment: dict[str, str]
 ) -> None:
     for command in commands():
-        if command in ON_A_TERMINAL:
+        if command in ON_A_TERMINAL | SERVED:
             continue
         done = subprocess.run(
             ["bash", "-c", command],
@@ -172,6 +176,24 @@ def test_every_command_with_a_screen_opens_and_quits(
         terminal.wait_for(HEALER)
         terminal.send("q")
         assert terminal.wait_end() == 0
+
+
+@pytest.mark.parametrize("command", sorted(SERVED))
+def test_every_command_that_serves_says_where(
+    command: str, site: Path, environment: dict[str, str]
+) -> None:
+    token = site / "wall-token"
+    token.write_text("a-token-of-our-own-choice\n")
+    token.chmod(0o600)
+    # The guide's file is the machine's, and its port may be taken.
+    words = [*command.replace("/etc/heal/wall-token", str(token)).split(), "--port", "0"]
+    with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        said = process.stdout.readline()
+        process.terminate()
+        assert process.wait(20) == 0
+    assert said.startswith("the wall is at http")
+    assert ("https://wall.example/?token=…" in said) is ("--url" in command)
 
 
 def test_the_first_healer_rehearses_acts_once_and_is_seen(tmp_path: Path) -> None:

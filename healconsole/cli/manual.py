@@ -22,6 +22,9 @@ USAGE: Final = {
     "dry-run": "healconsole dry-run NAME on|off --reason R [--incident I]",
     "release": "healconsole release NAME --reason R [--incident I]",
     "run": "healconsole run NAME --reason R [--incident I]",
+    "serve": (
+        "healconsole serve [--bind ADDRESS] [--port N] [--url URL] [--token-file FILE] [--seats N]"
+    ),
     "heal-sh": "healconsole heal-sh",
     "completion": "healconsole completion bash|zsh|fish",
     "guard": "healconsole guard --healer NAME --intent I [options] -- CMD ...",
@@ -260,6 +263,26 @@ examples:
   healconsole doctor --rules /srv/prometheus/rules --skip limits-assumed
 
 exit codes: 0 nothing found; 1 something found, as told; 2 usage.
+"""
+
+SERVE: Final = """\
+Prints a link to open; the token in it is exchanged for a cookie, and leaves the address
+bar. Each viewer gets a read-only console of its own, without a keyboard: keys, mouse and
+pasted text are dropped here. Only requests with the exact Host and Origin are answered,
+and nothing is loaded from elsewhere.
+
+The token is new with each start, unless --token-file (mode 0600) or
+HEALCONSOLE_SERVE_TOKEN gives one, of at least 20 letters, digits and ._~-. It is never
+an option: everybody on the host reads those.
+
+On loopback by default. From your desk: ssh -L 8765:localhost:8765 HOST. What is not
+loopback is not encrypted: put a proxy with TLS in front, and name it with --url.
+
+examples:
+  healconsole serve
+  healconsole serve --token-file /etc/heal/wall-token --url https://wall.example
+
+exit codes: 0 ended by TERM or HUP; 1 the address cannot be had; 2 usage; 130 by Ctrl-C.
 """
 
 HEAL_SH: Final = """\

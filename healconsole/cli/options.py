@@ -158,6 +158,17 @@ percent = _checked(_percent)
 """A whole number from 0 to 100."""
 
 
+def _port(text: str) -> int:
+    number = _whole(text)
+    if number > 65_535:
+        raise ValueError(f"{text!r} is not a port, 0 to 65535")
+    return number
+
+
+port = _checked(_port)
+"""A port of TCP; 0 = any that is free."""
+
+
 def existing_file(text: str) -> Path:
     """A path to a file that is there.
 

@@ -14,6 +14,7 @@ from healconsole.cli.options import (
     duration,
     existing_file,
     percent,
+    port,
     seconds,
     whole,
     whole_seconds,
@@ -231,6 +232,8 @@ def _add_operations(command: AddCommand) -> None:
 
 
 def _add_library(command: AddCommand) -> None:
+    _add_serve(command)
+
     command("heal-sh", "library:heal_sh", "print the path of heal.sh", manual.HEAL_SH)
 
     completion = command(
@@ -259,6 +262,18 @@ def _add_library(command: AddCommand) -> None:
         "--pace", metavar="N", type=whole, choices=range(1, 5), default=1,
         help="tell the story N times as fast, up to 4",
     )  # fmt: skip
+
+
+def _add_serve(command: AddCommand) -> None:
+    serve = command("serve", "serve:run", "show the wall in browsers, read-only", manual.SERVE)
+    serve.add_argument("--bind", metavar="ADDRESS", default="127.0.0.1", help="127.0.0.1")
+    serve.add_argument("--port", metavar="N", type=port, default=8765, help="8765; 0: a free one")
+    serve.add_argument("--url", default="", help="by what browsers reach it, behind a proxy")
+    token = serve.add_argument(
+        "--token-file", metavar="FILE", type=Path, help="token in it; else a new one each start"
+    )
+    completes(token, "FILE")
+    serve.add_argument("--seats", metavar="N", type=whole, default=4, help="viewers at once; 4")
 
 
 def _add_guard(command: AddCommand) -> None:
