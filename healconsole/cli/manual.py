@@ -21,6 +21,13 @@ USAGE: Final = {
     ),
     "dry-run": "healconsole dry-run NAME on|off --reason R [--incident I]",
     "release": "healconsole release NAME --reason R [--incident I]",
+    "halt": (
+        "healconsole halt [--healer NAME | --hosts PATTERN] [--for TIME] --reason R [--incident I]"
+    ),
+    "resume": (
+        "healconsole resume [--healer NAME | --hosts PATTERN | --storm SCOPE] --reason R\n"
+        "                          [--incident I]"
+    ),
     "run": "healconsole run NAME --reason R [--incident I]",
     "serve": (
         "healconsole serve [--bind ADDRESS] [--port N] [--url URL] [--token-file FILE] [--seats N]"
@@ -107,6 +114,28 @@ code is 1.
 examples:
   healconsole locks
   healconsole locks --json
+"""
+
+HALT: Final = """\
+Without --healer or --hosts the whole fleet. Every guarded cycle of every host that has
+this Redis asks for it before it acts; what runs already goes on to its end. It does not
+stop `healconsole run`, which is an operator's own act. The event is in the audit log of
+this host.
+
+examples:
+  healconsole halt --reason 'deploy 5121' --for 30m
+  healconsole halt --healer worker-queue-healer --reason 'it restarts the wrong workers'
+  healconsole halt --hosts 'web-*' --reason 'kernel update'
+"""
+
+RESUME: Final = """\
+Ends the halt of the same --healer, --hosts, or of the whole fleet. A storm is what the
+storm brake found: more hosts wanted to act on one scope than may; look for the cause
+that they share before it is released.
+
+examples:
+  healconsole resume --reason 'deploy 5121 is done'
+  healconsole resume --storm restart_worker --reason 'the broker is back'
 """
 
 REPORT: Final = """\

@@ -173,6 +173,20 @@ def _act(command: AddCommand, name: str, says: str, end: str) -> argparse.Argume
     return sub
 
 
+def _stop(command: AddCommand, name: str, says: str, end: str) -> argparse.ArgumentParser:
+    sub = command(name, f"halting:{name}", says, end)
+    whom = sub.add_mutually_exclusive_group()
+    completes(whom.add_argument("--healer", metavar="NAME", help="only this healer"), "NAME")
+    whom.add_argument("--hosts", metavar="PATTERN", help="only these hosts: web-*")
+    if name == "resume":
+        whom.add_argument("--storm", metavar="SCOPE", help="release the storm brake of this scope")
+    sub.add_argument(
+        "--reason", metavar="R", required=True, help="why, for whoever reads the audit log"
+    )
+    sub.add_argument("--incident", metavar="I", default="", help="incident that it belongs to")
+    return sub
+
+
 def _add_acts(command: AddCommand) -> None:
     trip = _act(command, "trip", "force a breaker, or a whole healer, open", manual.TRIP)
     trip.add_argument("--scope", metavar="S", help="only this scope; else the whole healer")
@@ -194,6 +208,16 @@ def _add_acts(command: AddCommand) -> None:
     dry.add_argument("switch", choices=("on", "off"), help="on: write only; off: act")
 
     _act(command, "release", "take back a hold on a healer", manual.RELEASE)
+
+    halt = _stop(command, "halt", "stop every healer of the fleet, or some", manual.HALT)
+    halt.add_argument(
+        "--for",
+        dest="duration",
+        metavar="TIME",
+        type=duration,
+        help="10m; until resumed if not given",
+    )
+    _stop(command, "resume", "end a halt, or a storm", manual.RESUME)
 
     cycle = _act(command, "run", "run one guarded cycle now", manual.RUN)
     cycle.set_defaults(entry="healconsole.cli.cycle:run")

@@ -15,6 +15,7 @@ from healconsole.core.explain import explain, sentence
 from healconsole.core.records import MICRO
 from healconsole.core.snapshot import Snapshot, SourceHealth
 from healconsole.core.status import status_object
+from healconsole.core.stops import stops_said
 from healconsole.core.text import visible
 from healconsole.core.view import ATTENTION, HealerRow, counts, rows
 from healconsole.core.words import SourceState
@@ -70,6 +71,7 @@ def heading(snapshot: Snapshot, views: tuple[HealerRow, ...], now: float) -> lis
         for name, health in sources
         if health.detail and health.state in _TROUBLED
     ]
+    lines += [paint(f"  ! {visible(stop)}", "bad") for stop in stops_said(snapshot, now)]
     lines += [f"  ! {visible(anomaly)}" for anomaly in snapshot.anomalies]
     return lines
 

@@ -125,3 +125,29 @@ def rebased(rec: BucketRecord, policy: Policy, now: float) -> BucketRecord | Non
     return BucketRecord(
         whole, min(rec.tokens_micro, policy.burst * MICRO), policy.rate_micro, policy.burst
     )
+
+
+def tokens_text(tokens_micro: int) -> str:
+    """Write tokens with one decimal, cut: what denies must not read as a whole token.
+
+    >>> tokens_text(999_999)
+    '0.9'
+    """
+    return f"{tokens_micro // MICRO}.{tokens_micro % MICRO // 100_000}"
+
+
+def tokens_said(tokens_micro: int, rate_micro: int, burst: int) -> tuple[str, int | None]:
+    """Say what is in a bucket, and in how many whole seconds there is a token (None: never).
+
+    >>> tokens_said(400_000, 16_700, 3)
+    ('0.4 of 3 tokens, one in 36 s', 36)
+    >>> tokens_said(400_000, 0, 3)
+    ('0.4 of 3 tokens, and none to come', None)
+    >>> tokens_said(2_000_000, 16_700, 3)
+    ('2.0 of 3 tokens', 0)
+    """
+    said = f"{tokens_text(tokens_micro)} of {burst} tokens"
+    wait = first_token_in(tokens_micro, rate_micro)
+    if wait == 0:
+        return said, 0
+    return (f"{said}, and none to come" if wait is None else f"{said}, one in {wait} s"), wait

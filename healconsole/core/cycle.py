@@ -26,11 +26,15 @@ MAX_CYCLE_BYTES = 65_536
 _STATUS_BYTES = 250
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
-_WHOLE = ("burst", "max_failures", "cooldown", "bucket", "fleet_lock_ttl")
+_WHOLE = (
+    *("burst", "max_failures", "cooldown", "bucket", "fleet_lock_ttl", "fleet_burst"),
+    *("fleet_slots_max", "fleet_storm_window"),
+)
 _SPANS = ("settle", "action_timeout", "check_timeout")
-_TEXTS = ("scope", "redis_unreachable", "fleet_lock")
+_TEXTS = ("scope", "redis_unreachable", "fleet_lock", "fleet_slots", "fleet_storm", "stage")
+_RATES = {"rate": "rate_micro", "fleet_rate": "fleet_rate_micro"}
 _RECORDED = ("rate", "burst", "max_failures", "cooldown", "bucket", *_SPANS)
-_KNOWN = ("rate", *_WHOLE, *_SPANS, *_TEXTS)
+_KNOWN = (*_RATES, *_WHOLE, *_SPANS, *_TEXTS, "canaries")
 
 
 class _WrongShapeError(ValueError):
@@ -139,12 +143,12 @@ def policy_from_mapping(mapping: Mapping[str, Any], where: str) -> Policy:
     50000
     >>> policy_from_mapping({"brust": 5}, "x.toml [policy]")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    ValueError: x.toml [policy]: unknown key 'brust'; known are rate, burst, ...
+    ValueError: x.toml [policy]: unknown key 'brust'; known are rate, fleet_rate, ...
     """
     values: dict[str, Any] = {}
     for key, value in mapping.items():
-        if key == "rate":
-            values["rate_micro"] = _rate(value, where)
+        if key in _RATES:
+            values[_RATES[key]] = _rate(value, f"{where}: {key}")
         elif key in _WHOLE:
             if type(value) is not int:
                 raise ValueError(f"{where}: {key} must be a whole number, not {value!r}")
@@ -155,6 +159,9 @@ def policy_from_mapping(mapping: Mapping[str, Any], where: str) -> Policy:
             values[key] = float(value)
         elif key in _TEXTS:
             values[key] = _name(key, value, where)
+        elif key == "canaries":
+            names = value if isinstance(value, list) else [value]
+            values[key] = " ".join(_name(key, name, where) for name in names)
         else:
             raise ValueError(f"{where}: unknown key {key!r}; known are {', '.join(_KNOWN)}")
     try:
@@ -178,7 +185,7 @@ def _rate(value: object, where: str) -> int:
         try:
             return parse_micro(value)
         except FieldError:
-            raise ValueError(f"{where}: rate must be a decimal, not {value!r}") from None
+            raise ValueError(f"{where} must be a decimal, not {value!r}") from None
     if type(value) is int or type(value) is float:
         try:
             # By way of its shortest spelling: 0.0167 is 16,700 millionths, not 16,699.
@@ -187,7 +194,7 @@ def _rate(value: object, where: str) -> int:
                 return rate_micro
         except (InvalidOperation, ValueError, OverflowError):
             pass
-    raise ValueError(f"{where}: rate must be tokens per second, from 0 to 999999, not {value!r}")
+    raise ValueError(f"{where} must be tokens per second, from 0 to 999999, not {value!r}")
 
 
 def _short(value: float) -> int | float:

@@ -44,12 +44,23 @@ def from_environment(value: str | None) -> DryRun:
     return _DRY_ENV if word in _DRY else _UNKNOWN_ENV
 
 
-def effective(override: OverrideRecord | Corrupt | None, env: str | None, now: float) -> DryRun:
+def effective(
+    override: OverrideRecord | Corrupt | None, env: str | None, now: float, outside: str = ""
+) -> DryRun:
     """Decide between the operator's ``dry-run`` file, which wins, and the environment.
+
+    ``outside`` says why this host is not in the rollout yet: then nobody makes it live.
 
     >>> effective(OverrideRecord(False, 0, 0, "ana"), "true", now=1764000000).dry
     False
+    >>> effective(OverrideRecord(False, 0, 0, "ana"), None, 1764000000, "stage canary").why
+    'stage canary'
     """
+    asked = _asked(override, env, now)
+    return DryRun(dry=True, why=outside) if outside and not asked.dry else asked
+
+
+def _asked(override: OverrideRecord | Corrupt | None, env: str | None, now: float) -> DryRun:
     if override is None:
         return from_environment(env)
     if isinstance(override, Corrupt):

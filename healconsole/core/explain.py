@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from healconsole.core.ages import clock_time, countdown
+from healconsole.core.fleetstep import asked_of_redis
 from healconsole.core.guardrails import denied, evaluate, refused
-from healconsole.core.halt import halted
+from healconsole.core.halt import stopped
 from healconsole.core.intent import InvalidIntent, bucket_number, marker_key, parse_intent
 from healconsole.core.limits import limits_of
 from healconsole.core.mode import environment_of, reads_overrides
@@ -82,7 +84,7 @@ def guard_state(
         bucket=_bucket(healer, intent.scope),
         breaker=_breaker(healer, intent.scope),
         claims=healer.claims,
-        fleet=_fleet(healer, snapshot, policy, now),
+        fleet=_fleet(healer, snapshot, policy, intent.scope, now),
         dry_env=environment_of(healer),
     )
 
@@ -160,24 +162,29 @@ def _breaker(healer: HealerState, scope: str) -> BreakerRecord | Corrupt | None:
 
 
 def _fleet(
-    healer: HealerState, snapshot: Snapshot, policy: Policy, now: float
+    healer: HealerState, snapshot: Snapshot, policy: Policy, scope: str, now: float
 ) -> FleetState | None:
     # That the console has a Redis does not mean that this healer asks it.
-    if policy.fleet_lock is None and not _asks_redis(healer):
+    if not asked_of_redis(policy) and not _asks_redis(healer):
         return None
     health = snapshot.redis_health
     if health.state is SourceState.OFF:
         return FleetState(unknown="the console has no Redis configured")
     if health.state not in {SourceState.LIVE, SourceState.POLLING}:
         return FleetState(unknown=health.detail or str(health.state))
-    stop = halted(snapshot.halt, now)
+    stop = stopped((snapshot.halt, *snapshot.halts), healer.name, snapshot.host, now)
+    found = FleetState(
+        halted=stop.why if stop else "",
+        halt_of=stop.what if stop else "fleet",
+        halt_until=stop.until if stop else 0,
+        storm=dict(snapshot.storms).get(scope),
+    )
     for lock in snapshot.locks:
         if lock.key == policy.fleet_lock:
             left = None if lock.expires_at is None else lock.expires_at - now
             if left is None or left > 0:
-                owner = lock.owner or "(no owner)"
-                return FleetState(halted=stop, lock_holder=owner, lock_ttl=left)
-    return FleetState(halted=stop)
+                return replace(found, lock_holder=lock.owner or "(no owner)", lock_ttl=left)
+    return found
 
 
 def _asks_redis(healer: HealerState) -> bool:
@@ -186,6 +193,4 @@ def _asks_redis(healer: HealerState) -> bool:
     if entry is not None and any(name == "HEAL_REDIS_URL" for name, _ in entry.environment):
         return True
     said = healer.cycle.verdict if isinstance(healer.cycle, CycleRecord) else None
-    return said is not None and (
-        said.guard == Guardrail.FLEET or said.reason.startswith("fleet halted")
-    )
+    return said is not None and (said.guard == Guardrail.FLEET or " halted: " in said.reason)

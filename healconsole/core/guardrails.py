@@ -11,15 +11,16 @@ import math
 from collections.abc import Callable
 
 from healconsole.core.breaker import breaker_now
-from healconsole.core.bucket import first_token_in, tokens_now
+from healconsole.core.bucket import tokens_now, tokens_said
 from healconsole.core.dryrun import effective
+from healconsole.core.fleetstep import fleet_step
 from healconsole.core.intent import bucket_number
 from healconsole.core.marker import denies_until
 from healconsole.core.override import in_force
 from healconsole.core.records import MICRO, ClaimRecord, Corrupt, MarkerRecord, Policy
 from healconsole.core.recovery import recovered
 from healconsole.core.scopes import scope_file_name
-from healconsole.core.verdict import FleetState, GuardState, Intent, Step, Verdict
+from healconsole.core.verdict import GuardState, Intent, Step, Verdict
 from healconsole.core.words import Circuit, Guardrail, Outcome, StepResult
 
 ALLOWED = "all guardrails pass"
@@ -28,8 +29,6 @@ PROBE = "half-open, this is its one probe"
 _PASS, _DENY = StepResult.PASS, StepResult.DENY
 _HOLD_PASS = Step(Guardrail.HOLD, _PASS, "no hold")
 _PROBE_PASS = Step(Guardrail.CIRCUIT, _PASS, PROBE)
-_FLEET_OFF = Step(Guardrail.FLEET, StepResult.OFF, "no Redis configured")
-_NOT_HALTED = Step(Guardrail.FLEET, _PASS, "not halted")
 _LIVE = Step(Guardrail.DRY_RUN, _PASS, "live")
 _OUTCOMES = frozenset({Outcome.STARTED, Outcome.SUCCESS, Outcome.INTERRUPTED, Outcome.DRY_RUN})
 
@@ -53,7 +52,7 @@ def evaluate(
         The verdict. The first guardrail that denies gives guard, reason and earliest; what
         a later one would say does not change these.
     """
-    dry = effective(state.dry_run, state.dry_env, now)
+    dry = effective(state.dry_run, state.dry_env, now, state.outside)
     if state.claims:
         state = recovered(state, intent, policy, now, dry=dry.dry)
     steps = [Step(Guardrail.INTENT, _PASS, f"scope {intent.scope}")]
@@ -118,15 +117,6 @@ def denied(intent: Intent, guard: Guardrail, reason: str, *, dry_run: bool = Fal
     )
 
 
-def tokens_text(tokens_micro: int) -> str:
-    """Write tokens with one decimal, cut: what denies must not read as a whole token.
-
-    >>> tokens_text(999_999)
-    '0.9'
-    """
-    return f"{tokens_micro // MICRO}.{tokens_micro % MICRO // 100_000}"
-
-
 def _corrupt(guard: Guardrail, what: Corrupt) -> Step:
     return Step(guard, _DENY, f"{what.path} is corrupt: {what.why}")
 
@@ -146,7 +136,9 @@ def _hold(intent: Intent, state: GuardState, policy: Policy, now: float) -> Step
                 Guardrail.HOLD, _DENY, f"held by {word.operator} for {left} s more", word.until
             )
     if state.fleet is not None and state.fleet.halted:
-        return Step(Guardrail.HOLD, _DENY, f"fleet halted: {state.fleet.halted}")
+        halt = state.fleet
+        evidence = f"{halt.halt_of} halted: {halt.halted}"
+        return Step(Guardrail.HOLD, _DENY, evidence, halt.halt_until or None)
     return _HOLD_PASS
 
 
@@ -188,13 +180,10 @@ def _rate(intent: Intent, state: GuardState, policy: Policy, now: float) -> Step
     if isinstance(bucket, Corrupt):
         return _corrupt(Guardrail.RATE, bucket)
     tokens = tokens_now(bucket, policy.rate_micro, policy.burst, now)
-    evidence = f"{tokens_text(tokens)} of {policy.burst} tokens"
+    evidence, wait = tokens_said(tokens, policy.rate_micro, policy.burst)
     if tokens >= MICRO:
         return Step(Guardrail.RATE, _PASS, evidence)
-    wait = first_token_in(tokens, policy.rate_micro)
-    if wait is None:
-        return Step(Guardrail.RATE, _DENY, f"{evidence}, and none to come")
-    return Step(Guardrail.RATE, _DENY, f"{evidence}, one in {wait} s", math.floor(now) + wait)
+    return Step(Guardrail.RATE, _DENY, evidence, None if wait is None else math.floor(now) + wait)
 
 
 def _circuit(intent: Intent, state: GuardState, policy: Policy, now: float) -> Step:
@@ -233,25 +222,4 @@ def _in_flight(intent: Intent, state: GuardState) -> ClaimRecord | None:
     return None
 
 
-def _fleet(intent: Intent, state: GuardState, policy: Policy, now: float) -> Step:
-    del intent
-    fleet = state.fleet
-    if fleet is None:
-        if policy.fleet_lock is None:
-            return _FLEET_OFF
-        fleet = FleetState(unknown=f"no Redis configured for lock {policy.fleet_lock}")
-    if fleet.unknown:
-        if policy.redis_unreachable == "local-only":
-            evidence = f"Redis unknown, going on without: {fleet.unknown}"
-            return Step(Guardrail.FLEET, StepResult.UNKNOWN, evidence)
-        return Step(Guardrail.FLEET, _DENY, f"Redis unknown: {fleet.unknown}")
-    if not fleet.lock_holder:
-        return _NOT_HALTED
-    evidence = f"lock {policy.fleet_lock or ''} is held by {fleet.lock_holder}"
-    if fleet.lock_ttl is None:
-        return Step(Guardrail.FLEET, _DENY, f"{evidence}, with no end")
-    left = max(math.ceil(fleet.lock_ttl), 1)
-    return Step(Guardrail.FLEET, _DENY, f"{evidence}, {left} s more", math.floor(now) + left)
-
-
-_ORDER: tuple[Check, ...] = (_hold, _idempotency, _rate, _circuit, _fleet)
+_ORDER: tuple[Check, ...] = (_hold, _idempotency, _rate, _circuit, fleet_step)

@@ -64,6 +64,14 @@ def limits_of(
                 redis_unreachable=catalog.redis_unreachable,
                 fleet_lock=catalog.fleet_lock,
                 fleet_lock_ttl=catalog.fleet_lock_ttl,
+                fleet_rate_micro=catalog.fleet_rate_micro,
+                fleet_burst=catalog.fleet_burst,
+                fleet_slots=catalog.fleet_slots,
+                fleet_slots_max=catalog.fleet_slots_max,
+                fleet_storm=catalog.fleet_storm,
+                fleet_storm_window=catalog.fleet_storm_window,
+                stage=catalog.stage,
+                canaries=catalog.canaries,
             )
         )
     policy, assumed = (defaults, ALL_LIMITS) if catalog is None else (catalog, frozenset[str]())

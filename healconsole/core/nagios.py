@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-from healconsole.core.halt import halted
 from healconsole.core.records import MICRO
 from healconsole.core.snapshot import HealerState, Snapshot
 from healconsole.core.standing import interval_of
+from healconsole.core.stops import stops_said
 from healconsole.core.text import visible
 from healconsole.core.view import DEFAULT_THRESHOLDS, OK, HealerRow, Thresholds, rows
 from healconsole.core.words import SourceState
@@ -112,8 +112,7 @@ def _of_host(snapshot: Snapshot, now: float) -> list[str]:
     if snapshot.redis_health.state is SourceState.UNKNOWN:
         said.append(f"Redis unknown: {_plain(snapshot.redis_health.detail)}")
     else:
-        stopped = halted(snapshot.halt, now)
-        said += [f"fleet: {_plain(stopped)}"] if stopped else []
+        said += [_plain(stop) for stop in stops_said(snapshot, now)]
     return said + [_plain(anomaly) for anomaly in snapshot.anomalies]
 
 

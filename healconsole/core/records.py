@@ -7,9 +7,16 @@ millionths (``*_micro``), so that bash and Python compute the same number.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from healconsole.core.words import Circuit, Library
+
+STAGES = ("dev", "dry-run", "canary", "10%", "25%", "50%", "100%")
+"""Steps of a rollout; ``core.stage`` says which hosts are in."""
+
+_HOSTS = re.compile(r"[A-Za-z0-9._*?-]{1,255}(?:[ ,]+[A-Za-z0-9._*?-]{1,255})*")
+_STORM_LIMIT = re.compile(r"[1-9][0-9]{0,5}|(?:100|[1-9]?[0-9])%")
 
 MICRO = 1_000_000
 """Micro-tokens in one token."""
@@ -41,6 +48,19 @@ class Policy:
     fleet_lock: str | None = None
     """Key of the fleet lock that an act needs, without ``heal:lock:``."""
     fleet_lock_ttl: int = 60
+    fleet_rate_micro: int | None = None
+    """Tokens per second that all hosts together have for a scope; None = no such limit."""
+    fleet_burst: int = 1
+    fleet_slots: str | None = None
+    """Group of hosts of which only ``fleet_slots_max`` act at once."""
+    fleet_slots_max: int = 1
+    fleet_storm: str | None = None
+    """More hosts than this (``10``, or ``20%`` of the live ones) that want to act are a storm."""
+    fleet_storm_window: int = 300
+    stage: str | None = None
+    """How far the rollout is (``core.stage``); None = on every host."""
+    canaries: str = ""
+    """Hosts that act from stage canary on."""
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -53,12 +73,22 @@ class Policy:
             ("action_timeout", 0.001, 86_400),
             ("check_timeout", 0.001, 86_400),
             ("fleet_lock_ttl", 1, 86_400),
+            ("fleet_rate_micro", 0, 999_999_999_999),
+            ("fleet_burst", 1, 999_999),
+            ("fleet_slots_max", 1, 999_999),
+            ("fleet_storm_window", 1, 86_400),
         ):
             value = getattr(self, name)
-            if not low <= value <= high:
+            if value is not None and not low <= value <= high:
                 raise ValueError(f"{name} must be from {low} to {high}, not {value!r}")
         if self.redis_unreachable not in {"deny", "local-only"}:
             raise ValueError("redis_unreachable must be 'deny' or 'local-only'")
+        if self.stage is not None and self.stage not in STAGES:
+            raise ValueError(f"stage must be one of {', '.join(STAGES)}, not {self.stage!r}")
+        if self.canaries and not _HOSTS.fullmatch(self.canaries):
+            raise ValueError("canaries must be names of hosts, parted by commas or spaces")
+        if self.fleet_storm is not None and not _STORM_LIMIT.fullmatch(self.fleet_storm):
+            raise ValueError("fleet_storm must be a number of hosts, such as 10, or 20%")
 
     @property
     def rate(self) -> float:

@@ -16,6 +16,7 @@ from healconsole.core.records import (
     OverrideRecord,
     Policy,
 )
+from healconsole.core.storm import StormRecord
 from healconsole.core.words import Library, SourceState
 
 
@@ -137,6 +138,10 @@ class Snapshot:
     locks: tuple[Lock, ...] = ()
     halt: HaltRecord | Corrupt | None = None
     """``heal:halt`` as last read."""
+    halts: tuple[HaltRecord | Corrupt, ...] = ()
+    """``heal:halts``, by target: stops of one healer, or of some hosts."""
+    storms: tuple[tuple[str, StormRecord | Corrupt], ...] = ()
+    """``heal:storms``: scopes that the storm brake has stopped."""
     audit: AuditTail = field(default_factory=AuditTail)
     audit_health: SourceHealth = SourceHealth()
     state_health: SourceHealth = SourceHealth()

@@ -20,6 +20,7 @@ from healconsole.core.snapshot import (
     ScopedBucket,
     Snapshot,
 )
+from healconsole.core.stops import stops_said
 from healconsole.core.text import encodable
 from healconsole.core.verdict import Verdict
 from healconsole.core.view import DEFAULT_THRESHOLDS, Thresholds, heartbeat_age, markers_active
@@ -43,6 +44,7 @@ def status_object(
             "unparsable": snapshot.audit.unparsable,
         },
         "redis": {"state": str(redis.state), "latency_ms": redis.latency_ms},
+        "stopped": list(stops_said(snapshot, now)),
         "healers": [healer_object(h, snapshot, now, thresholds) for h in snapshot.healers],
         "locks": [_lock(lock, snapshot, now) for lock in snapshot.locks],
     }

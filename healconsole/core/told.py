@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from healconsole.core.ages import age, clock_time, countdown
 from healconsole.core.breaker import BreakerNow, breaker_now
-from healconsole.core.bucket import first_token_in, tokens_now
-from healconsole.core.guardrails import tokens_text
+from healconsole.core.bucket import first_token_in, tokens_now, tokens_text
 from healconsole.core.limits import Limits, limits_of
 from healconsole.core.mode import DRY_RUN, HELD, LIVE, dry_now, hold_now, mode_now, reads_overrides
 from healconsole.core.records import (

@@ -12,6 +12,7 @@ from healconsole.core.records import (
     MarkerRecord,
     OverrideRecord,
 )
+from healconsole.core.storm import StormRecord
 from healconsole.core.words import Guardrail, StepResult
 
 
@@ -29,10 +30,21 @@ class FleetState:
 
     unknown: str = ""
     halted: str = ""
-    """Reason of a fleet-wide stop; empty if there is none."""
+    """Reason of a stop that is for this healer here; empty if there is none."""
+    halt_of: str = "fleet"
+    """Whom that stop is for: ``fleet``, ``healer <name>`` or ``hosts <pattern>``."""
+    halt_until: int = 0
+    """When it ends; 0 = no end."""
     lock_holder: str = ""
     """Owner token of the lock that the policy asks for; empty if it is free."""
     lock_ttl: float | None = None
+    slots_taken: int | None = None
+    """How many hold a slot of the policy's group; None = not asked."""
+    slots_ttl: float = 0.0
+    """Seconds until the first of them ends."""
+    storm: StormRecord | Corrupt | None = None
+    tokens_micro: int | None = None
+    """What is in the fleet bucket that the policy asks for; None = not asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +68,8 @@ class GuardState:
     """None where no Redis is configured."""
     dry_env: str | None = None
     """``DRY_RUN`` as the environment has it, or None if unset."""
+    outside: str = ""
+    """Why this host is not in the healer's rollout yet; empty if it is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,8 @@ class Outcome(StrEnum):
     OPERATOR_DRY_RUN = "operator-dry-run"
     OPERATOR_RUN = "operator-run"
     OPERATOR_UNDO = "operator-undo"
+    OPERATOR_HALT = "operator-halt"
+    OPERATOR_RESUME = "operator-resume"
 
 
 class Library(StrEnum):

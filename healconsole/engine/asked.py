@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from healconsole.core.records import ClaimRecord
 from healconsole.core.verdict import FleetState, Intent, Verdict
 from healconsole.core.words import Outcome
-from healconsole.engine.fleet import Lease
+from healconsole.engine.fleet import Leases
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Begun:
     asked: Asked
     verdict: Verdict
     claim: ClaimRecord
-    lease: Lease | None
+    lease: Leases | None
     began: float
     """``time.monotonic`` of the start."""
 

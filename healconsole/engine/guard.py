@@ -20,13 +20,14 @@ from healconsole.core.dryrun import effective
 from healconsole.core.guardrails import denied, evaluate, refused
 from healconsole.core.intent import InvalidIntent, parse_intent
 from healconsole.core.records import DEFAULT_POLICY, ClaimRecord, Policy
+from healconsole.core.stage import outside
 from healconsole.core.verdict import FleetState, Intent, Verdict
 from healconsole.core.words import Guardrail, Outcome
 from healconsole.engine.asked import Asked, Begun, Denied, GuardedResult
 from healconsole.engine.denials import Denials
 from healconsole.engine.events import Events, to_stderr
 from healconsole.engine.execute import Action, Execution, Ticks, execute, verify
-from healconsole.engine.fleet import FENCE_VARIABLE, Fleet, Lease, LeaseDenied
+from healconsole.engine.fleet import Fleet, LeaseDenied, Leases
 from healconsole.engine.process import Beat, Tick, describe, time_limit
 from healconsole.engine.recovery import recover_interrupted
 from healconsole.engine.settings import Settings
@@ -35,6 +36,9 @@ from healconsole.engine.statepeek import StatePeek
 from healconsole.stores.auditlog import AuditUnwritable, AuditWriter
 from healconsole.stores.commit import Held, NotCommitted, hold
 from healconsole.stores.layout import prepare
+
+OPERATOR = "operator"
+"""The trigger of an act that an operator asked for."""
 
 
 class Guard:
@@ -78,7 +82,8 @@ class Guard:
         self._log = log
         self._events = Events(AuditWriter(audit, clock, host), healer, log)
         self._fleet = Fleet(redis, healer, host, log) if redis else None
-        self._peek = StatePeek(self.state_dir, dry_env, rehearse=rehearse)
+        gate = outside(policy.stage, policy.canaries, healer, host)
+        self._peek = StatePeek(self.state_dir, dry_env, rehearse=rehearse, outside=gate)
         self._denials = Denials(self._events.denial)
         self._unrecorded: list[tuple[Begun, Execution]] = []
         self._interrupted = 0
@@ -123,16 +128,20 @@ class Guard:
     def is_dry(self) -> bool:
         """Whether an act would only be rehearsed now."""
         override, env = self._peek.dry_run()
-        return effective(override, env, self._clock()).dry
+        return effective(override, env, self._clock(), self._peek.outside).dry
 
-    def check(self, intent: Intent | str) -> Verdict:
-        """What the guardrails say of ``intent`` now. Spends, writes and audits nothing."""
+    def check(self, intent: Intent | str, *, trigger: str = "") -> Verdict:
+        """What the guardrails say of ``intent`` now, to ``trigger`` if one is given.
+
+        Spends, writes and audits nothing.
+        """
         try:
             wanted = self._parsed(intent)
         except InvalidIntent as error:
             return refused(_text(intent), str(error))
         now = self._clock()
-        state = self._peek.state(wanted, self.policy, now, self._fleet_state(now))
+        fleet = self._fleet_state(wanted, now, trigger)
+        state = self._peek.state(wanted, self.policy, now, fleet)
         return evaluate(wanted, state, self.policy, now)
 
     def recover(self, trigger: str = "guard") -> None:
@@ -154,6 +163,8 @@ class Guard:
     def nothing_to_do(self) -> None:
         """Nothing was asked for in this cycle: the denials that went on are over."""
         self._denials.all_over()
+        if self._fleet is not None:
+            self._fleet.check_in(self.policy)
 
     def run(
         self,
@@ -195,7 +206,7 @@ class Guard:
             if isinstance(begun, GuardedResult):
                 return begun
             lease = begun.lease
-            environ = {FENCE_VARIABLE: str(lease.fence)} if lease is not None else {}
+            environ = lease.environ if lease is not None else {}
             every = min(
                 tick_every,
                 lease.every if lease is not None else tick_every,
@@ -252,8 +263,26 @@ class Guard:
             return parse_intent(intent.text, intent.scope)
         return parse_intent(intent, self.policy.scope)
 
-    def _fleet_state(self, now: float) -> FleetState | None:
-        return self._fleet.state(self.policy, now) if self._fleet is not None else None
+    def _fleet_state(
+        self,
+        intent: Intent,
+        now: float,
+        trigger: str,
+        *,
+        wanting: bool = False,
+        leased: bool = False,
+    ) -> FleetState | None:
+        """What Redis says. An operator's own act is held by no halt."""
+        if self._fleet is None:
+            return None
+        return self._fleet.state(
+            self.policy,
+            intent.scope,
+            now,
+            wanting=wanting,
+            leased=leased,
+            halts=trigger != OPERATOR,
+        )
 
     def _ask(
         self, intent: Intent | str, fact: str, reason: str, trigger: str, again: str
@@ -265,7 +294,7 @@ class Guard:
             verdict = refused(_text(intent), str(error))
             return self._deny(Asked(Intent(_text(intent), ""), fact, reason, trigger), verdict)
         now = self._clock()
-        fleet = self._fleet_state(now)
+        fleet = self._fleet_state(wanted, now, trigger, wanting=True)
         asked = Asked(wanted, fact, reason, trigger, again, fleet)
         state = self._peek.state(wanted, self.policy, now, fleet)
         if self._peek.wants_mending(state, self.policy, now):
@@ -281,24 +310,25 @@ class Guard:
 
     def _begin(self, asked: Asked) -> Begun | GuardedResult:
         """The commit: asked again under the lock, and durable before this returns."""
-        lease: Lease | None = None
-        fleet = asked.fleet
+        lease: Leases | None = None
+        taken: FleetState | None = None
         if self._fleet is not None and not self.is_dry():
             try:
-                lease = self._fleet.lease(self.policy, self._clock())
+                lease = self._fleet.lease(self.policy, asked.intent.scope, self._clock())
             except LeaseDenied as answer:
-                fleet = answer.state
+                taken = answer.state
         begun: Begun | GuardedResult | None = None
         try:
-            begun = self._commit(asked, fleet, lease)
+            begun = self._commit(asked, taken, lease)
         finally:
             if lease is not None and not isinstance(begun, Begun):
                 lease.release()
         return begun
 
     def _commit(
-        self, asked: Asked, fleet: FleetState | None, lease: Lease | None
+        self, asked: Asked, taken: FleetState | None, lease: Leases | None
     ) -> Begun | GuardedResult:
+        """Ask and announce under the lock. ``taken``: what Redis said of a lease not had."""
         announced: list[ClaimRecord] = []
 
         def announce(claim: ClaimRecord) -> None:
@@ -309,15 +339,22 @@ class Guard:
             with hold(self.state_dir) as held:
                 self._settle_interrupted(held, asked.trigger)
                 now = self._clock()
+                fleet = taken or self._fleet_state(asked.intent, now, asked.trigger, leased=True)
                 state = self._peek.state_of(held, asked.intent, self.policy, now, fleet)
                 verdict = evaluate(asked.intent, state, self.policy, now, ladder=False)
                 if verdict.allow and verdict.dry_run:
                     return self._rehearse(held, asked, verdict, now)
+                # Last of all, so that nothing denies what has spent a token of the fleet.
+                spent = self._spend(asked) if verdict.allow else None
+                if spent is not None:
+                    state = replace(state, fleet=spent)
+                    verdict = evaluate(asked.intent, state, self.policy, now, ladder=False)
                 if verdict.allow:
                     self._denials.over(asked.intent.scope)
-                    claim = held.begin(
-                        asked.intent, self.policy, now, probe=verdict.probe, announce=announce
-                    )
+                    with self._token_back_unless_begun(asked, spent):
+                        claim = held.begin(
+                            asked.intent, self.policy, now, probe=verdict.probe, announce=announce
+                        )
                     return Begun(asked, verdict, claim, lease, time.monotonic())
         except (NotCommitted, OSError, AuditUnwritable) as error:
             verdict = denied(asked.intent, Guardrail.RECORD, str(error))
@@ -331,6 +368,20 @@ class Guard:
                     guard=Guardrail.RECORD,
                 )
         return self._deny(asked, verdict)
+
+    def _spend(self, asked: Asked) -> FleetState | None:
+        if self._fleet is None:
+            return None
+        return self._fleet.spend(self.policy, asked.intent.scope)
+
+    @contextmanager
+    def _token_back_unless_begun(self, asked: Asked, unspent: FleetState | None) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            if self._fleet is not None and unspent is None:
+                self._fleet.unspend(self.policy, asked.intent.scope)
+            raise
 
     def _rehearse(self, held: Held, asked: Asked, verdict: Verdict, now: float) -> GuardedResult:
         self._denials.over(asked.intent.scope)

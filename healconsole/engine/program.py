@@ -95,7 +95,7 @@ def _plan(healer: Healer, settings: Settings, clock: Callable[[], float], *, reh
     verdict: Verdict | None = None
     with closing(Guard.from_settings(settings, clock, rehearse=rehearse)) as guard:
         if decision.intent:
-            verdict = guard.check(decision.wanted(settings.policy))
+            verdict = guard.check(decision.wanted(settings.policy), trigger=settings.trigger)
         mode = "dry-run" if guard.is_dry() else "live"
     record = None if verdict is None else verdict_record(verdict)
     print(

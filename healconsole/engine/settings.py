@@ -24,13 +24,25 @@ _WHOLE = {
     "HEAL_CB_COOLDOWN": "cooldown",
     "HEAL_BUCKET": "bucket",
     "HEAL_FLEET_LOCK_TTL": "fleet_lock_ttl",
+    "HEAL_FLEET_BURST": "fleet_burst",
+    "HEAL_FLEET_SLOTS_MAX": "fleet_slots_max",
+    "HEAL_FLEET_STORM_WINDOW": "fleet_storm_window",
 }
 _SECONDS = {
     "HEAL_SETTLE": "settle",
     "HEAL_ACTION_TIMEOUT": "action_timeout",
     "HEAL_CHECK_TIMEOUT": "check_timeout",
 }
-_TEXT = {"HEAL_SCOPE": "scope", "HEAL_FLEET_LOCK": "fleet_lock"}
+_TEXT = {
+    "HEAL_SCOPE": "scope",
+    "HEAL_FLEET_LOCK": "fleet_lock",
+    "HEAL_FLEET_SLOTS": "fleet_slots",
+    "HEAL_FLEET_STORM": "fleet_storm",
+    "HEAL_REDIS_UNREACHABLE": "redis_unreachable",
+    "HEAL_STAGE": "stage",
+    "HEAL_CANARIES": "canaries",
+}
+_RATES = {"HEAL_RATE": "rate_micro", "HEAL_FLEET_RATE": "fleet_rate_micro"}
 
 
 class SettingError(ValueError):
@@ -90,24 +102,28 @@ def policy_from(environ: Mapping[str, str], policy: Policy) -> Policy:
     Raises:
         SettingError: a variable has a value that cannot be used.
     """
-    found: dict[str, object] = {}
-    if rate := environ.get("HEAL_RATE"):
-        found["rate_micro"] = rate_from(rate, "HEAL_RATE")
+    found: dict[str, object] = {
+        field: environ[var] for var, field in _TEXT.items() if environ.get(var)
+    }
+    for variable, field in _RATES.items():
+        if rate := environ.get(variable):
+            found[field] = rate_from(rate, variable)
     for variable, field in _WHOLE.items():
         if text := environ.get(variable):
-            if not (text.isascii() and text.isdigit() and len(text) <= 9):
-                raise SettingError(f"{variable}={text!r}: takes a whole number")
-            found[field] = int(text)
+            found[field] = _whole(text, variable)
     for variable, field in _SECONDS.items():
         if environ.get(variable):
             found[field] = _seconds(environ, variable, 0.0, least=0.0)
-    for variable, field in _TEXT.items():
-        if text := environ.get(variable):
-            found[field] = text
     try:
         return replace(policy, **found)  # type: ignore[arg-type] # each value has its field's type
     except ValueError as error:
         raise SettingError(f"the limits from the environment cannot be used: {error}") from None
+
+
+def _whole(text: str, variable: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise SettingError(f"{variable}={text!r}: takes a whole number")
+    return int(text)
 
 
 def rate_from(text: str, source: str) -> int:

@@ -26,13 +26,17 @@ from healconsole.stores.statefiles import read_claims_of, read_state_file
 class StatePeek:
     """What one guard sees of its state directory, which need not be there yet.
 
-    ``rehearse`` makes every look one of dry-run, whatever the operator's file says.
+    ``rehearse`` makes every look one of dry-run, whatever the operator's file says; so does
+    ``outside``, which says why this host is not in the rollout yet.
     """
 
-    def __init__(self, path: Path, dry_env: str | None, *, rehearse: bool) -> None:
+    def __init__(
+        self, path: Path, dry_env: str | None, *, rehearse: bool, outside: str = ""
+    ) -> None:
         self._path = path
         self._env = "true" if rehearse else dry_env
         self._rehearse = rehearse
+        self.outside = outside
         self._state: StateDir | None = None
 
     def close(self) -> None:
@@ -49,7 +53,10 @@ class StatePeek:
         if isinstance(opened, StateDir):
             return self.state_of(opened, intent, policy, now, fleet)
         return GuardState(
-            claims=(opened,) if opened is not None else (), fleet=fleet, dry_env=self._env
+            claims=(opened,) if opened is not None else (),
+            fleet=fleet,
+            dry_env=self._env,
+            outside=self.outside,
         )
 
     def state_of(
@@ -61,10 +68,12 @@ class StatePeek:
         fleet: FleetState | None,
     ) -> GuardState:
         """The same of a directory that is open, or whose lock is held."""
-        if not self._rehearse:
+        if not self._rehearse and not self.outside:
             return source.guard_state(intent, policy, now, dry_env=self._env, fleet=fleet)
         state = source.guard_state(intent, policy, now, dry=True, dry_env=self._env, fleet=fleet)
-        return replace(state, dry_run=None)
+        if not self._rehearse:
+            return replace(state, outside=self.outside)
+        return replace(state, dry_run=None, outside=self.outside)
 
     def dry_run(self) -> tuple[OverrideRecord | Corrupt | None, str | None]:
         """The operator's override and ``DRY_RUN``, as far as they count here."""

@@ -11,6 +11,7 @@ from healconsole.core.snapshot import SourceHealth
 from healconsole.core.words import SourceState
 from healconsole.stores.picture import FleetNews
 from healconsole.stores.redislink import RedisLink, RedisUnknown
+from healconsole.stores.stops import read_stops
 
 TIMEOUT_S: Final = 1.0
 """With the pause, a Redis that hangs is known to within 2 s."""
@@ -89,10 +90,11 @@ class FleetPoll(threading.Thread):
         try:
             halt = link.halt()
             latency_ms = (time.monotonic() - began) * 1000
+            halts, storms = read_stops(link)
             locks = link.scan_locks(self._clock())
         except RedisUnknown as unknown:
             return FleetNews(SourceHealth(SourceState.UNKNOWN, unknown.why))
         health = SourceHealth(
             SourceState.LIVE, link.where, latency_ms=latency_ms, last_ok=self._clock()
         )
-        return FleetNews(health, locks, halt)
+        return FleetNews(health, locks, halt, halts, storms)

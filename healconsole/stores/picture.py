@@ -19,6 +19,7 @@ from healconsole.core.snapshot import (
     Snapshot,
     SourceHealth,
 )
+from healconsole.core.storm import StormRecord
 from healconsole.core.words import SourceState
 from healconsole.stores.catalog import CatalogError, load_catalog
 from healconsole.stores.files import Missing, Unreadable
@@ -62,6 +63,8 @@ class FleetNews:
     health: SourceHealth
     locks: tuple[Lock, ...] = ()
     halt: HaltRecord | Corrupt | None = None
+    halts: tuple[HaltRecord | Corrupt, ...] = ()
+    storms: tuple[tuple[str, StormRecord | Corrupt], ...] = ()
 
 
 @dataclass(slots=True)
@@ -210,7 +213,7 @@ class Picture:
     def take_fleet(self, news: FleetNews) -> None:
         """Take over what Redis said; where it said nothing, the last locks stay, as unknown."""
         if news.health.state is not SourceState.LIVE:
-            self._fleet = FleetNews(news.health, self._fleet.locks, self._fleet.halt)
+            self._fleet = replace(self._fleet, health=news.health)
             return
         known = {(lock.key, lock.owner): lock for lock in self._fleet.locks}
         self._fleet = replace(
@@ -248,6 +251,8 @@ class Picture:
             state_health=self._state_health(now, state_push),
             redis_health=self._fleet.health,
             halt=self._fleet.halt,
+            halts=self._fleet.halts,
+            storms=self._fleet.storms,
             anomalies=self._anomalies(),
         )
 

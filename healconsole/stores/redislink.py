@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 from healconsole.core.halt import HaltRecord, halted, parse_halt
 from healconsole.core.records import Corrupt
 from healconsole.core.snapshot import Lock
-from healconsole.core.verdict import FleetState
 from healconsole.stores.redisclient import RedisUnknown, plain_client, unknown
 
 if TYPE_CHECKING:
@@ -29,6 +28,12 @@ LOCK: Final = "heal:lock:"
 FENCE: Final = "heal:fence:"
 TOKENS: Final = "heal:tokens:"
 HALT: Final = "heal:halt"
+HALTS: Final = "heal:halts"
+STORMS: Final = "heal:storms"
+WANT: Final = "heal:want:"
+ALIVE: Final = "heal:alive"
+SLOTS: Final = "heal:slots:"
+SLOT_FENCE: Final = "heal:slotfence:"
 
 T = TypeVar("T")
 
@@ -74,7 +79,7 @@ class RedisLink:
         Raises:
             RedisUnknown: no complete answer is to be had.
         """
-        return self._guarded(lambda client: self._scan(client, now))
+        return self.ask(lambda client: self._scan(client, now))
 
     def halt(self) -> HaltRecord | Corrupt | None:
         """Return the fleet-wide stop as it is written, None if there is none.
@@ -82,8 +87,8 @@ class RedisLink:
         Raises:
             RedisUnknown: nothing is known.
         """
-        value: Any = self._guarded(lambda client: client.get(HALT))
-        return None if value is None else parse_halt(_text(value))
+        value: Any = self.ask(lambda client: client.get(HALT))
+        return None if value is None else parse_halt(text(value))
 
     def halted(self, now: float) -> str:
         """Return why the fleet is halted at ``now``; empty if it is not.
@@ -92,34 +97,6 @@ class RedisLink:
             RedisUnknown: nothing is known.
         """
         return halted(self.halt(), now)
-
-    def fleet_state(self, now: float, lock: str | None = None) -> FleetState:
-        """Return what a verdict needs to know of the fleet. Never raises: unknown is a state.
-
-        Args:
-            now: epoch seconds.
-            lock: key of the lock that the policy asks for.
-        """
-        keys = (_raw(LOCK + lock),) if lock else ()
-
-        def ask(client: Redis) -> list[Any]:
-            with client.pipeline(transaction=True) as pipe:
-                pipe.get(HALT)
-                for key in keys:
-                    pipe.get(key)
-                    pipe.pttl(key)
-                return pipe.execute()
-
-        try:
-            halt, *held = self._guarded(ask)
-        except RedisUnknown as error:
-            return FleetState(unknown=error.why)
-        holder, left = held or (None, -2)
-        return FleetState(
-            halted=halted(parse_halt(_text(halt)) if halt is not None else None, now),
-            lock_holder=_text(holder) if holder is not None else "",
-            lock_ttl=left / 1000 if left >= 0 else None,
-        )
 
     def acquire(self, key: str, owner: str, ttl_ms: int) -> int | None:
         """Take the lock ``key`` for ``owner``; return its fencing number, or None if it is held.
@@ -132,15 +109,15 @@ class RedisLink:
         """
         keys = (LOCK + key, FENCE + key)
         try:
-            return self._run("acquire", keys, owner, ttl_ms)
+            return self.run("acquire", keys, owner, ttl_ms)
         except RedisUnknown as lost:
             if not lost.unanswered:
                 raise
-            found: Any = self._guarded(lambda client: client.mget([_raw(key) for key in keys]))
+            found: Any = self.ask(lambda client: client.mget([raw(key) for key in keys]))
             holder, fence = found
             if holder is None:
                 raise
-            return int(fence) if _text(holder) == owner else None
+            return int(fence) if text(holder) == owner else None
 
     def renew(self, key: str, owner: str, ttl_ms: int) -> bool:
         """Prolong the lock; return whether ``owner`` still holds it. Lost means lost.
@@ -148,7 +125,7 @@ class RedisLink:
         Raises:
             RedisUnknown: nothing is known; the lease goes on to run out.
         """
-        return bool(self._run("renew", (LOCK + key,), owner, ttl_ms))
+        return bool(self.run("renew", (LOCK + key,), owner, ttl_ms))
 
     def release(self, key: str, owner: str) -> bool:
         """Give the lock back; return whether ``owner`` held it until now.
@@ -156,7 +133,7 @@ class RedisLink:
         Raises:
             RedisUnknown: nothing is known; the lease goes on to run out.
         """
-        return bool(self._run("release", (LOCK + key,), owner))
+        return bool(self.run("release", (LOCK + key,), owner))
 
     def break_lock(self, key: str, token: str) -> bool:
         """Take the lock away from its holder, if that is still ``token`` (an operator's act).
@@ -166,18 +143,6 @@ class RedisLink:
         """
         return self.release(key, token)
 
-    def take_token(self, scope: str, rate_micro: int, burst: int) -> float | None:
-        """Take a token of the fleet bucket ``scope``.
-
-        Returns:
-            0 if one was taken, else the seconds until there is one, or None if never.
-
-        Raises:
-            RedisUnknown: nothing is known, or the bucket is corrupt.
-        """
-        left = self._run("take_token", (TOKENS + scope,), rate_micro, burst)
-        return None if left is None or left < 0 else float(left)
-
     def close(self) -> None:
         """Close all connections; a later call opens new ones."""
         client, self._client = self._client, None
@@ -185,11 +150,16 @@ class RedisLink:
             client.close()
             client.connection_pool.disconnect()
 
-    def _run(self, script: str, keys: tuple[str, ...], *args: str | int) -> int | None:
-        raw_keys = [_raw(key) for key in keys]
-        raw_args = [_raw(arg) if isinstance(arg, str) else arg for arg in args]
-        reply: Any = self._guarded(
-            lambda client: client.eval(_lua(script), len(raw_keys), *raw_keys, *raw_args)
+    def run(self, script: str, keys: tuple[str, ...], *args: str | int) -> int | None:
+        """Run one of ``lua/``; return the whole number that it answers, or None for nothing.
+
+        Raises:
+            RedisUnknown: it may or may not have run.
+        """
+        raw_keys = [raw(key) for key in keys]
+        raw_args = [raw(arg) if isinstance(arg, str) else arg for arg in args]
+        reply: Any = self.ask(
+            lambda client: client.eval(lua(script), len(raw_keys), *raw_keys, *raw_args)
         )
         return None if reply is None else int(reply)
 
@@ -221,13 +191,17 @@ class RedisLink:
             role: Any = client.role()
         except NoPermissionError:
             return
-        if role and _text(role[0]) != "master":
+        if role and text(role[0]) != "master":
             raise RedisUnknown(
                 f"{self.where} is a read-only replica, which may be behind: name the primary"
             )
 
-    def _guarded(self, ask: Callable[[Redis], T]) -> T:
-        """Ask once; every way to fail becomes a sentence."""
+    def ask(self, ask: Callable[[Redis], T]) -> T:
+        """Ask once; every way to fail becomes a sentence.
+
+        Raises:
+            RedisUnknown: there is no answer.
+        """
         try:
             if self._client is None:
                 self._client = plain_client(self._url, self._timeout)
@@ -260,21 +234,24 @@ def _read_locks(client: Redis, keys: list[bytes], now: float, began: float) -> I
         if owner is None:
             continue
         yield Lock(
-            key=_text(key.removeprefix(LOCK.encode())),
-            owner=f"({owner})" if isinstance(owner, Exception) else _text(owner),
+            key=text(key.removeprefix(LOCK.encode())),
+            owner=f"({owner})" if isinstance(owner, Exception) else text(owner),
             expires_at=at + left / 1000 if left >= 0 else None,
             fence=int(fence) if isinstance(fence, bytes) and fence.isdigit() else None,
         )
 
 
 @cache
-def _lua(name: str) -> str:
+def lua(name: str) -> str:
+    """The script ``name``, which heal.sh runs as well."""
     return (resources.files("healconsole.stores") / "lua" / f"{name}.lua").read_text("utf-8")
 
 
-def _text(value: bytes) -> str:
+def text(value: bytes) -> str:
+    """What Redis holds as text, whatever bytes they are."""
     return value.decode("utf-8", "surrogateescape")
 
 
-def _raw(value: str) -> bytes:
+def raw(value: str) -> bytes:
+    """The reverse of :func:`text`."""
     return value.encode("utf-8", "surrogateescape")

@@ -15,6 +15,8 @@ from typing import Self
 import pytest
 
 from healconsole.core.halt import HaltRecord
+from healconsole.core.records import Policy
+from healconsole.stores.fleetlook import Asker, FleetLink
 from healconsole.stores.redislink import RedisLink, RedisUnknown, plain_client
 from healconsole.stores.redisserver import RedisServer
 
@@ -42,10 +44,11 @@ def test_locks_are_read_with_owner_end_and_fence(link: RedisLink, redis_url: str
         client.set("heal:lock:legacy", "b9a7", px=30_000)
         client.set("heal:lock:for ever", "x")
         client.set("other", "y")
-    assert link.acquire("broker", "web-07/healer/1/u", 60_000) == 1
+    fence = link.acquire("broker", "web-07/healer/1/u", 60_000)
+    assert fence is not None
     broker, endless, legacy = link.scan_locks(NOW)
     assert (endless.key, endless.owner, endless.expires_at) == ("for ever", "x", None)
-    assert (broker.owner, broker.fence) == ("web-07/healer/1/u", 1)
+    assert (broker.owner, broker.fence) == ("web-07/healer/1/u", fence)
     assert broker.expires_at == pytest.approx(NOW + 60, abs=1)
     assert (legacy.owner, legacy.fence) == ("b9a7", None)
     assert legacy.expires_at == pytest.approx(NOW + 30, abs=1)
@@ -63,16 +66,19 @@ def test_two_thousand_locks_and_odd_ones(link: RedisLink, redis_url: str) -> Non
 
 
 def test_a_lock_is_held_renewed_and_released_by_its_owner_only(link: RedisLink) -> None:
-    assert link.acquire("k", "a", 60_000) == 1
+    first = link.acquire("k", "a", 60_000)
+    assert first is not None
     assert link.acquire("k", "b", 60_000) is None
-    assert link.acquire("k", "a", 60_000) == 1
+    assert link.acquire("k", "a", 60_000) == first
     assert not link.renew("k", "b", 60_000)
     assert link.renew("k", "a", 90_000)
     assert not link.release("k", "b")
     assert link.release("k", "a")
     assert not link.release("k", "a")
     assert not link.renew("k", "a", 1)
-    assert link.acquire("k", "b", 60_000) == 2
+    second = link.acquire("k", "b", 60_000)
+    assert second is not None
+    assert second > first
 
 
 def test_break_takes_only_what_was_shown(link: RedisLink) -> None:
@@ -83,7 +89,7 @@ def test_break_takes_only_what_was_shown(link: RedisLink) -> None:
 
 
 def test_sixteen_racers_have_one_winner_and_rising_fences(redis_url: str) -> None:
-    fences: list[int] = []
+    fences: dict[int, list[int]] = {turn: [] for turn in range(20)}
     barrier = threading.Barrier(16)
 
     def race(number: int) -> None:
@@ -92,7 +98,7 @@ def test_sixteen_racers_have_one_winner_and_rising_fences(redis_url: str) -> Non
             barrier.wait()
             fence = link.acquire(f"k{turn}", f"owner {number}", 60_000)
             if fence is not None:
-                fences.append(fence)
+                fences[turn].append(fence)
         link.close()
 
     racers = [threading.Thread(target=race, args=(number,)) for number in range(16)]
@@ -100,7 +106,7 @@ def test_sixteen_racers_have_one_winner_and_rising_fences(redis_url: str) -> Non
         racer.start()
     for racer in racers:
         racer.join()
-    assert fences == [1] * 20
+    assert {len(won) for won in fences.values()} == {1}
 
 
 def test_halt(link: RedisLink, redis_url: str) -> None:
@@ -114,23 +120,36 @@ def test_halt(link: RedisLink, redis_url: str) -> None:
         assert "corrupt" in link.halted(NOW)
 
 
-def test_fleet_state(link: RedisLink, redis_url: str) -> None:
-    assert link.fleet_state(NOW, "k").lock_holder == ""
+def test_fleet_state(link: RedisLink) -> None:
+    fleet = FleetLink(link)
+    asker = Asker("h", "web-07", Policy(fleet_lock="k"), "fix")
+    assert fleet.state(asker, NOW).lock_holder == ""
     link.acquire("k", "web-08/h/1/u", 60_000)
-    state = link.fleet_state(NOW, "k")
+    state = fleet.state(asker, NOW)
     assert (state.unknown, state.halted, state.lock_holder) == ("", "", "web-08/h/1/u")
     assert state.lock_ttl == pytest.approx(60, abs=1)
 
 
-def test_the_fleet_bucket_gives_exactly_its_burst(link: RedisLink, redis_url: str) -> None:
-    assert [link.take_token("s", 1, 3) for _ in range(3)] == [0, 0, 0]
-    assert link.take_token("s", 1, 3) == pytest.approx(1_000_000, abs=5)
-    assert [link.take_token("none", 0, 1) for _ in range(2)] == [0, None]
+def test_fencing_numbers_go_on_rising_when_redis_forgets(link: RedisLink, redis_url: str) -> None:
+    """Flushed, restarted without persistence, or failed over to a replica that was behind."""
+    fences = []
     with plain_client(redis_url) as client:
-        assert 0 < int(str(client.ttl("heal:tokens:s"))) <= 3_000_001
-        client.set("heal:tokens:bad", "x")
-    with pytest.raises(RedisUnknown, match="CORRUPT"):
-        link.take_token("bad", 1, 3)
+        for loss in ("flush", "last number", "nothing"):
+            fences.append(link.acquire("k", f"a {loss}", 60_000))
+            if loss == "flush":
+                client.flushall()
+            elif loss == "last number":
+                client.delete("heal:lock:k")
+                client.set("heal:fence:k", 7)
+            else:
+                client.delete("heal:lock:k")
+        fences.append(link.acquire("k", "last", 60_000))
+        ahead = 2**52
+        client.set("heal:fence:k", ahead)
+        client.delete("heal:lock:k")
+    fences.append(link.acquire("k", "a clock that was set back", 60_000))
+    assert fences == sorted(set(fences))
+    assert fences[-1] == ahead + 1
 
 
 def test_refused_is_unknown(redis_server: RedisServer) -> None:
@@ -139,7 +158,8 @@ def test_refused_is_unknown(redis_server: RedisServer) -> None:
     redis_server.stop()
     with pytest.raises(RedisUnknown, match="cannot be reached"):
         link.scan_locks(NOW)
-    assert "cannot be reached" in link.fleet_state(NOW).unknown
+    state = FleetLink(link).state(Asker("h", "web-07", Policy(), "fix"), NOW)
+    assert "cannot be reached" in state.unknown
     redis_server.start()
     assert link.scan_locks(NOW) == ()
     link.close()
@@ -165,8 +185,11 @@ def test_a_lost_reply_is_resolved_by_reading_the_token(redis_server: RedisServer
         link = RedisLink(url, timeout=0.5)
         assert link.scan_locks(NOW) == ()
         proxy.swallow_replies()
-        assert link.acquire("k", "mine", 60_000) == 1
+        fence = link.acquire("k", "mine", 60_000)
+        assert fence is not None
         link.close()
+        with plain_client(redis_server.url) as client:
+            assert client.get("heal:fence:k") == str(fence).encode()
 
 
 def test_a_command_that_never_arrived_is_unknown_not_free(redis_server: RedisServer) -> None:

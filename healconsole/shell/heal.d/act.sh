@@ -131,8 +131,9 @@ _heal_child() {
   [[ -z $_heal_tail_fd ]] || exec {_heal_tail_fd}<&-
   trap - TERM HUP INT USR1 XFSZ
   _heal_withdraw
-  export HEAL_FENCE=${_heal_fence-}
+  export HEAL_FENCE=${_heal_fence:-$_heal_slot_fence} HEAL_SLOT_FENCE=$_heal_slot_fence
   [[ -n $HEAL_FENCE ]] || unset HEAL_FENCE
+  [[ -n $HEAL_SLOT_FENCE ]] || unset HEAL_SLOT_FENCE
   trap '_heal_child_body "$@"' DEBUG
   :
 }
@@ -198,7 +199,7 @@ _heal_act() {
     _heal_denied
     return 0
   fi
-  _heal_fleet_look
+  _heal_fleet_look act
   if ! _heal_peek; then
     _heal_outcome=denied
     _heal_denied

@@ -160,7 +160,10 @@ _heal_commit() {
     }
     _heal_gather 0
   fi
-  if ! _heal_judge; then
+  # Asked again too: the lock may have been waited for.
+  _heal_fleet_look leased
+  # The token of the fleet last of all, so that nothing denies what has spent one.
+  if ! _heal_judge || { ((! _heal_dry)) && ! _heal_fleet_spend; }; then
     _heal_unlock
     return 1
   fi
@@ -170,6 +173,7 @@ _heal_commit() {
     _heal_rehearse || rc=1
   else
     _heal_begin "$1" || rc=1
+    ((rc == 0)) || _heal_fleet_unspend
   fi
   _heal_unlock
   return "$rc"

@@ -45,6 +45,7 @@ _heal_take_mode() {
     _heal_dry=1
   fi
   ((_heal_forced_dry)) && _heal_dry=1 _heal_dry_why='DRY_RUN says dry'
+  [[ -z $_heal_outside || $_heal_dry -eq 1 ]] || _heal_dry=1 _heal_dry_why=$_heal_outside
   return 0
 }
 
@@ -177,7 +178,10 @@ _heal_judge_hold() {
       _heal_deny hold "held by $_heal_o_operator for $((_heal_o_until - _heal_now)) s more" "$_heal_o_until"
     fi
   fi
-  [[ -z $_heal_f_halted ]] || _heal_deny hold "fleet halted: $_heal_f_halted" ''
+  [[ -n $_heal_f_halted ]] || return 0
+  local until=$_heal_f_halt_until
+  ((until)) || until=''
+  _heal_deny hold "$_heal_f_halt_of halted: $_heal_f_halted" "$until"
 }
 
 _heal_judge_idempotency() {
@@ -208,12 +212,17 @@ _heal_judge_rate() {
   _heal_num=$((_heal_burst * 1000000))
   ((_heal_g_rate == 0)) && _heal_tokens_at "$_heal_r_last" "$_heal_r_tokens"
   ((_heal_num < 1000000)) || return 0
-  local said="$((_heal_num / 1000000)).$((_heal_num % 1000000 / 100000)) of $_heal_burst tokens" wait
-  if ((_heal_rate == 0)); then
-    _heal_deny rate "$said, and none to come" ''
+  _heal_short_of rate '' "$_heal_num" "$_heal_rate" "$_heal_burst"
+}
+
+# Deny by $1, after the words $2, because $3 millionths are too few, of a bucket with rate $4 and burst $5.
+_heal_short_of() {
+  local said="$2$(($3 / 1000000)).$(($3 % 1000000 / 100000)) of $5 tokens" wait
+  if (($4 == 0)); then
+    _heal_deny "$1" "$said, and none to come" ''
   else
-    wait=$(((1000000 - _heal_num + _heal_rate - 1) / _heal_rate))
-    _heal_deny rate "$said, one in $wait s" "$((_heal_now + wait))"
+    wait=$(((1000000 - $3 + $4 - 1) / $4))
+    _heal_deny "$1" "$said, one in $wait s" "$((_heal_now + wait))"
   fi
 }
 
@@ -244,22 +253,6 @@ _heal_judge_circuit() {
       fi
       ;;
   esac
-}
-
-_heal_judge_fleet() {
-  local key=${HEAL_FLEET_LOCK-} unknown=$_heal_f_unknown left
-  [[ -z ${HEAL_REDIS_URL-} && -n $key ]] && unknown="no Redis configured for lock $key"
-  if [[ -n $unknown ]]; then
-    _heal_deny fleet "Redis unknown: $unknown" ''
-  elif [[ -n $_heal_f_holder ]]; then
-    if [[ -z $_heal_f_ttl ]]; then
-      _heal_deny fleet "lock $key is held by $_heal_f_holder, with no end" ''
-    else
-      left=$(((_heal_f_ttl + 999) / 1000))
-      ((left >= 1)) || left=1
-      _heal_deny fleet "lock $key is held by $_heal_f_holder, $left s more" "$((_heal_now + left))"
-    fi
-  fi
 }
 
 # The verdict on what was gathered: _heal_v_*.

@@ -1,366 +1,235 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # the parts of heal.sh share their variables
-# The fleet: halt key, lock with a fencing number, over bash's own TCP (redis-cli only for TLS and unix
-# sockets). What Redis does not say is unknown, and unknown is never taken for free.
+# The guardrails of the fleet: stops, storm brake, bucket, and what is known of lock and slots.
 
-_heal_f_unknown='' _heal_f_halted='' _heal_f_holder='' _heal_f_ttl=''
-_heal_fence='' _heal_lease_key='' _heal_lease_owner='' _heal_lease_every=0 _heal_lease_at=0 _heal_lease_ends=0
-_heal_redis_why='' _heal_redis_unanswered=0 _heal_redis_fd=''
-_HEAL_REDIS_TIMEOUT=2
-declare -ga _heal_replies=()
+_heal_f_unknown='' _heal_f_halted='' _heal_f_halt_of=fleet _heal_f_halt_until=0 _heal_f_holder='' _heal_f_ttl=''
+_heal_f_storm='' _heal_f_tokens='' _heal_f_slots='' _heal_f_slots_ttl=0
 
-# Split HEAL_REDIS_URL into scheme, user, password, host, port and db; 1 if it is no such address.
-_heal_redis_address() {
-  local rest=$1 login=''
-  scheme=${rest%%://*} user='' password='' host='' port=6379 db=0 path=''
-  rest=${rest#*://}
-  rest=${rest%%[?#]*}
-  if [[ ${rest%%/*} == *@* ]]; then
-    login=${rest%%/*}
-    login=${login%@*}
-    rest=${rest#"$login@"}
-    user=${login%%:*}
-    [[ $login != *:* ]] || password=${login#*:}
-    _heal_url_decode "$user" && user=$_heal_text
-    _heal_url_decode "$password" && password=$_heal_text
-  fi
-  case $scheme in
-    unix)
-      path=/${rest#/}
-      return 0
-      ;;
-    redis | rediss) ;;
-    *) return 1 ;;
-  esac
-  [[ $rest == */* ]] && db=${rest#*/}
-  rest=${rest%%/*}
-  if [[ $rest == \[*\]* ]]; then
-    host=${rest%%\]*}
-    host=${host#\[}
-    rest=${rest#*\]}
-    [[ -z $rest ]] || port=${rest#:}
-  else
-    host=${rest%%:*}
-    [[ $rest != *:* ]] || port=${rest#*:}
-  fi
-  host=${host:-localhost} db=${db:-0}
-  _heal_is_count "$port" && ((port > 0 && port < 65536)) && _heal_is_count "$db"
-}
-
-_heal_url_decode() {
-  local rest=$1 out='' byte
-  while [[ $rest == *%* ]]; do
-    out+=${rest%%%*}
-    rest=${rest#*%}
-    [[ ${rest:0:2} == [0-9A-Fa-f][0-9A-Fa-f] ]] || return 1
-    printf -v byte '%b' "\\x${rest:0:2}"
-    out+=$byte
-    rest=${rest:2}
-  done
-  _heal_text=$out$rest
-}
-
-# Run the commands given (words of each, commands parted by an argument ";;") and leave the replies in
-# _heal_replies, each with its type in front: $text :number +status -error _ (nothing). 1 if Redis does
-# not answer them all in time: _heal_redis_why, and _heal_redis_unanswered 1 if they may have taken effect.
-_heal_redis() {
-  local scheme user password host port db path where rc=0 line
-  _heal_replies=() _heal_redis_unanswered=0
-  if ! _heal_redis_address "$HEAL_REDIS_URL"; then
-    _heal_redis_why='the Redis address is not redis://, rediss:// or unix://'
-    return 1
-  fi
-  where=$host:$port
-  [[ $scheme == unix ]] && where=$path
-  if [[ $scheme == redis ]]; then
-    _heal_capture "$_HEAL_REDIS_TIMEOUT" _heal_redis_tcp "$@" || rc=$?
-  else
-    _heal_capture "$_HEAL_REDIS_TIMEOUT" _heal_redis_cli "$@" || rc=$?
-  fi
-  while IFS= read -r line; do
-    [[ -n $line ]] && _heal_unpercent "$line" && _heal_replies+=("$_heal_text")
-  done <<<"$_heal_captured"
-  case $rc in
-    0) ;;
-    3) _heal_redis_why="$where refuses the password: put the right one into the Redis address" ;;
-    4) _heal_redis_why="$where cannot be reached" ;;
-    124) _heal_redis_why="$where did not answer in $_HEAL_REDIS_TIMEOUT s" _heal_redis_unanswered=1 ;;
-    *) _heal_redis_why="$where closed the connection" _heal_redis_unanswered=1 ;;
-  esac
-  ((rc == 0)) || return 1
-  for line in "${_heal_replies[@]}"; do
-    case $line in
-      -LOADING*) _heal_redis_why="$where is still loading its data" ;;
-      -READONLY*) _heal_redis_why="$where is a read-only replica: name the primary" ;;
-      -NOAUTH* | -WRONGPASS*) _heal_redis_why="$where refuses the password: put the right one into the Redis address" ;;
-      -NOPERM*) _heal_redis_why="$where refuses a command to this user: ${line#-}" ;;
-      -*) _heal_redis_why="$where answered with an error: ${line#-}" ;;
-      *) continue ;;
-    esac
-    return 1
-  done
-}
-
-# In the child that is ended if it takes too long: even a connection that never comes about is bounded.
-_heal_redis_tcp() {
-  local payload='' count=0 words=() word greeting=0 i
-  if [[ -n $password ]]; then
-    if [[ -n $user ]]; then words=(AUTH "$user" "$password"); else words=(AUTH "$password"); fi
-    _heal_redis_pack "${words[@]}"
-    payload+=$_heal_text
-    ((greeting += 1))
-  fi
-  if ((db)); then
-    _heal_redis_pack SELECT "$db"
-    payload+=$_heal_text
-    ((greeting += 1))
-  fi
-  words=()
-  for word in "$@" ';;'; do
-    if [[ $word == ';;' ]]; then
-      _heal_redis_pack "${words[@]}"
-      payload+=$_heal_text
-      ((count += 1))
-      words=()
-    else
-      words+=("$word")
-    fi
-  done
-  trap '' PIPE
-  { exec {_heal_redis_fd}<>"/dev/tcp/$host/$port"; } 2>/dev/null || return 4
-  { printf '%s' "$payload" >&"$_heal_redis_fd"; } 2>/dev/null || return 5
-  for ((i = 0; i < greeting; i++)); do
-    _heal_redis_reply || return 5
-    [[ $_heal_text == +* ]] || return 3
-  done
-  for ((i = 0; i < count; i++)); do
-    _heal_redis_reply || return 5
-    _heal_percent "$_heal_text" '[^!-$&-~]'
-    printf '%s\n' "$_heal_text"
-  done
-  return 0
-}
-
-# One command as RESP in _heal_text.
-_heal_redis_pack() {
-  local word
-  _heal_text="*$#"$'\r\n'
-  for word; do _heal_text+="\$${#word}"$'\r\n'"$word"$'\r\n'; done
-}
-
-# One reply in _heal_text; arrays are not asked for.
-_heal_redis_reply() {
-  local line size
-  IFS= read -r -u "$_heal_redis_fd" line || return 1
-  line=${line%$'\r'}
-  case $line in
-    [+:-]*) _heal_text=$line ;;
-    '$-1' | '*-1' | _) _heal_text=_ ;;
-    '$'*)
-      size=${line#?}
-      _heal_is_count "$size" || return 1
-      line=''
-      ((size == 0)) || IFS= read -r -N "$size" -u "$_heal_redis_fd" line || return 1
-      IFS= read -r -u "$_heal_redis_fd" || return 1
-      _heal_text="\$$line"
-      ;;
-    *) return 1 ;;
-  esac
-}
-
-# The same by redis-cli, whose password comes by the environment: an argument could be read by anybody.
-_heal_redis_cli() {
-  local options=() words=() word out
-  case $scheme in
-    unix) options=(-s "$path") ;;
-    *) options=(-h "$host" -p "$port" --tls -n "$db") ;;
-  esac
-  [[ -z $user ]] || options+=(--user "$user")
-  [[ -z $password ]] || export REDISCLI_AUTH=$password
-  for word in "$@" ';;'; do
-    if [[ $word != ';;' ]]; then
-      words+=("$word")
-      continue
-    fi
-    out=$(exec redis-cli "${options[@]}" --no-raw "${words[@]}" 2>&1) || return 4
-    words=()
-    case $out in
-      '(nil)') _heal_text=_ ;;
-      '(integer) '*) _heal_text=:${out#'(integer) '} ;;
-      '(error) '*) _heal_text=-${out#'(error) '} ;;
-      \"*\")
-        out=${out#\"}
-        printf -v out '%b' "${out%\"}"
-        _heal_text="\$$out"
-        ;;
-      'Could not connect'*) return 4 ;;
-      *) _heal_text=+$out ;;
-    esac
-    _heal_percent "$_heal_text" '[^!-$&-~]'
-    printf '%s\n' "$_heal_text"
-  done
-}
-
-# A script of the fleet, in _heal_text: the same file that the Python library runs.
-_heal_lua() {
-  local path=${HEAL_LUA_DIR:-$_HEAL_HOME/../stores/lua}/$1.lua
-  if ! _heal_slurp "$path" 65536; then
-    _heal_redis_why="$path cannot be read"
-    return 1
-  fi
-  _heal_text=$_heal_raw
-}
-
-# What Redis says of halt and lock: _heal_f_*.
+# What Redis says of all that the policy asks for: _heal_f_*. $1: "act" by whoever is about to act, who counts
+# for the storm brake; "leased" with lock and slot in hand, which are not asked for; "look" changes nothing.
 _heal_fleet_look() {
-  local key=${HEAL_FLEET_LOCK-} commands=(GET heal:halt)
-  _heal_f_unknown='' _heal_f_halted='' _heal_f_holder='' _heal_f_ttl=''
+  local how=$1 commands=() names=() i reply
+  _heal_f_unknown='' _heal_f_halted='' _heal_f_halt_of=fleet _heal_f_halt_until=0 _heal_f_holder='' _heal_f_ttl=''
+  _heal_f_storm='' _heal_f_tokens='' _heal_f_slots='' _heal_f_slots_ttl=0
   [[ -n ${HEAL_REDIS_URL-} ]] || return 0
-  [[ -z $key ]] || commands+=(';;' GET "heal:lock:$key" ';;' PTTL "heal:lock:$key")
-  if ! _heal_redis "${commands[@]}"; then
+  if ! _heal_fleet_questions "$how" || ! _heal_redis "${commands[@]}"; then
     _heal_f_unknown=$_heal_redis_why
     return 0
   fi
-  [[ ${_heal_replies[0]} != \$* ]] || _heal_halt_of "${_heal_replies[0]#?}"
-  [[ ${_heal_replies[1]-_} == \$* ]] || return 0
-  _heal_f_holder=${_heal_replies[1]#?}
-  case ${_heal_replies[2]-} in
-    :-2) _heal_f_holder='' ;;
-    :-1) ;;
-    :*) _heal_is_epoch "${_heal_replies[2]#:}" && _heal_f_ttl=${_heal_replies[2]#:} ;;
-  esac
+  local halt='' halts='' storm='' live='' wanting='' tokens='' holder='' left='' slots=''
+  for i in "${!names[@]}"; do
+    reply=${_heal_replies[i]-}
+    [[ $reply != _ ]] || continue
+    case ${names[i]}$reply in
+      halt\$* | halts\$* | storm\$* | holder\$* | slots\$*) ;;
+      live:* | wanting:* | tokens:*) _heal_is_digits "${reply#:}" 15 || reply='' ;;
+      left:*) ;;
+      *) reply='' ;;
+    esac
+    if [[ -z $reply ]]; then
+      _heal_f_unknown="the answer on ${names[i]} does not match its format"
+      return 0
+    fi
+    printf -v "${names[i]}" '%s' "${reply#?}"
+  done
+  # No halt holds an operator's own act.
+  [[ $_heal_trigger == operator ]] || _heal_stopped_by "$halt" "$halts"
+  _heal_f_tokens=$tokens
+  if [[ -n $slots ]]; then
+    _heal_f_slots=${slots% *} _heal_f_slots_ttl=${slots#* }
+    if ! { _heal_is_digits "$_heal_f_slots" 9 && _heal_is_digits "$_heal_f_slots_ttl" 15; }; then
+      _heal_f_unknown='the answer on the slots does not match its format'
+      return 0
+    fi
+  fi
+  if [[ -n $holder && $left != -2 ]]; then
+    _heal_f_holder=$holder
+    ! _heal_is_digits "$left" 15 || _heal_f_ttl=$left
+  fi
+  if [[ -n $storm ]]; then
+    _heal_storm_of "$storm"
+  elif [[ -n $wanting ]]; then
+    _heal_storm_brake "$wanting" "$live"
+  fi
   return 0
 }
 
-# Why the fleet is halted by the text $1, in _heal_f_halted.
+# The questions of a look at "$1", in commands and names of the caller.
+_heal_fleet_questions() {
+  local how=$1 key=${HEAL_FLEET_LOCK-} group=${HEAL_FLEET_SLOTS-} live=$((_heal_storm_window > 900 ? _heal_storm_window : 900))
+  _heal_lua halts || return 1
+  commands=(GET heal:halt ';;' EVAL "$_heal_text" 1 heal:halts ';;' HGET heal:storms "$_heal_scope")
+  names=(halt halts storm)
+  if [[ $how == act && -n $_heal_storm_limit ]]; then
+    _heal_lua recent || return 1
+    commands+=(';;' EVAL "$_heal_text" 1 heal:alive "$_heal_host" "$((live * 1000))")
+    commands+=(';;' EVAL "$_heal_text" 1 "heal:want:$_heal_scope" "$_heal_host" "$((_heal_storm_window * 1000))")
+    names+=(live wanting)
+  fi
+  if [[ -n $_heal_fleet_rate ]]; then
+    _heal_lua tokens || return 1
+    commands+=(';;' EVAL "$_heal_text" 1 "heal:tokens:$_heal_scope" "$_heal_fleet_rate" "$_heal_fleet_burst" 0)
+    names+=(tokens)
+  fi
+  [[ $how != leased ]] || return 0
+  if [[ -n $key ]]; then
+    commands+=(';;' GET "heal:lock:$key" ';;' PTTL "heal:lock:$key")
+    names+=(holder left)
+  fi
+  if [[ -n $group ]]; then
+    _heal_lua slots || return 1
+    commands+=(';;' EVAL "$_heal_text" 1 "heal:slots:$group" look)
+    names+=(slots)
+  fi
+}
+
+# The first stop that is for this healer here: $1 that of the fleet, $2 lines "target record". In _heal_f_halted.
+_heal_stopped_by() {
+  local line target
+  [[ -z $1 ]] || _heal_halt_of '' "$1"
+  [[ -n $2 && -z $_heal_f_halted ]] || return 0
+  while IFS= read -r line; do
+    target=${line%% *}
+    _heal_halt_of "${target:-(nobody)}" "${line#* }"
+    [[ -z $_heal_f_halted ]] || return 0
+  done <<<"$2"
+}
+
+# Whether the record $2 for the target $1 stops this healer on this host now: _heal_f_halted and its like.
 _heal_halt_of() {
-  local since until operator reason=$1
+  local target=$1 since until operator reason=$2 path=heal:halt what=fleet sound=1
+  [[ -z $target ]] || path="heal:halts $target"
   since=${reason%% *} reason=${reason#* }
   until=${reason%% *} reason=${reason#* }
-  operator=${reason%% *}
-  _heal_f_halted='heal:halt is corrupt: does not match its format'
-  [[ $1 == *' '*' '*' '?* ]] && _heal_is_epoch "$since" && _heal_is_epoch "$until" || return 0
-  [[ -n $operator && ${#operator} -le 64 && $operator != *[^A-Za-z0-9._@-]* ]] || return 0
-  reason=${reason#* }
-  _heal_f_halted="$reason ($operator)"
-  ((until == 0 || until > _heal_now)) || _heal_f_halted=''
+  operator=${reason%% *} reason=${reason#* }
+  [[ $2 == *' '*' '*' '?* && ${#reason} -le 4096 ]] && _heal_is_epoch "$since" && _heal_is_epoch "$until" || sound=0
+  [[ -n $operator && ${#operator} -le 64 && $operator != *[^A-Za-z0-9._@-]* ]] || sound=0
+  case $target in
+    '') ;;
+    healer:[A-Za-z0-9]*)
+      what=${target#*:}
+      [[ ${#what} -le 64 && $what != *[^A-Za-z0-9._-]* ]] || sound=0
+      ((! sound)) || [[ $what == "${NAME-}" ]] || return 0
+      what="healer $what"
+      ;;
+    host:?*)
+      what=${target#*:}
+      [[ ${#what} -le 255 && $what != *[^A-Za-z0-9._*?-]* ]] || sound=0
+      # shellcheck disable=SC2053 # a pattern it is, of letters, * and ?
+      ((! sound)) || [[ $_heal_host == $what ]] || return 0
+      what="hosts $what"
+      ;;
+    *) sound=0 ;;
+  esac
+  if ((! sound)); then
+    _heal_f_halted="$path is corrupt: does not match its format" _heal_f_halt_of=fleet _heal_f_halt_until=0
+  elif ((until == 0 || until > _heal_now)); then
+    _heal_f_halted="$reason ($operator)" _heal_f_halt_of=$what _heal_f_halt_until=$until
+  fi
 }
 
-# Take the lock $1 for the owner $2 and $3 milliseconds: 0 with _heal_fence, 1 held, 2 unknown.
-_heal_lock_take() {
-  local script
-  _heal_fence=''
-  _heal_lua acquire || return 2
-  script=$_heal_text
-  if _heal_redis EVAL "$script" 2 "heal:lock:$1" "heal:fence:$1" "$2" "$3"; then
-    [[ ${_heal_replies[0]} == :* ]] || return 1
-    _heal_fence=${_heal_replies[0]#:}
-    return 0
-  fi
-  ((_heal_redis_unanswered)) || return 2
-  # The reply was lost; the key says whether the lock is ours.
-  script=$_heal_redis_why
-  if ! _heal_redis GET "heal:lock:$1" ';;' GET "heal:fence:$1" || [[ ${_heal_replies[0]} == _ ]]; then
-    _heal_redis_why=$script
-    return 2
-  fi
-  [[ ${_heal_replies[0]} == "\$$2" && ${_heal_replies[1]} == \$* ]] || return 1
-  _heal_fence=${_heal_replies[1]#?}
+# The storm that the record $1 tells of, in the words of a denial.
+_heal_storm_of() {
+  local since hosts window rest
+  read -r since hosts window rest <<<"$1"
+  _heal_f_storm="heal:storms $_heal_scope is corrupt: does not match its format"
+  [[ $1 == "$since $hosts $window" ]] && _heal_is_epoch "$since" && _heal_is_positive "$hosts" &&
+    _heal_is_seconds "$window" || return 0
+  _heal_f_storm="storm: $hosts hosts wanted $_heal_scope within $window s, stopped until an operator releases it"
 }
 
-_heal_owner() {
-  local uuid=''
-  { read -r uuid </proc/sys/kernel/random/uuid; } 2>/dev/null
-  _heal_text="$_heal_host/${NAME-}/$1/${uuid:-$RANDOM$RANDOM$RANDOM}"
-}
-
-# Take the lease that the policy asks for; denies by fleet if it cannot be had.
-_heal_lease_take() {
-  local key=${HEAL_FLEET_LOCK-} ttl=${HEAL_FLEET_LOCK_TTL:-60} rc=0
-  _heal_lease_key='' _heal_lease_every=0
-  [[ -n $key && -n ${HEAL_REDIS_URL-} ]] || return 0
-  _heal_owner "$BASHPID"
-  _heal_lease_owner=$_heal_text
-  _heal_ticks
-  _heal_lease_ends=$((_heal_num + ttl * 1000)) _heal_lease_at=$((_heal_num + ttl * 1000 / 3))
-  _heal_lock_take "$key" "$_heal_lease_owner" "$((ttl * 1000))" || rc=$?
-  if ((rc == 0)); then
-    _heal_lease_key=$key
-    _heal_lease_every=$((ttl * 100 < 1000 ? ttl * 100 : 1000))
-    return 0
-  fi
-  if ((rc == 1)); then
-    _heal_fleet_look
-    [[ -n $_heal_f_unknown$_heal_f_holder ]] || _heal_f_unknown="lock $key was held a moment ago"
+# Make a storm if $1 hosts want to act, of $2 that live, and that is more than may.
+_heal_storm_brake() {
+  local wanting=$1 live=$2 limit=$_heal_storm_limit
+  ((wanting >= 2)) || return 0
+  ((live >= wanting)) || live=$wanting
+  if [[ $limit == *% ]]; then
+    ((wanting * 100 > ${limit%\%} * live)) || return 0
   else
-    _heal_f_unknown=$_heal_redis_why
+    ((wanting > limit)) || return 0
   fi
-  _heal_v_allow=1
-  _heal_judge_fleet
-  return 1
+  if ! _heal_redis HSETNX heal:storms "$_heal_scope" "$_heal_now $wanting $_heal_storm_window"; then
+    _heal_f_unknown=$_heal_redis_why
+    return 0
+  fi
+  _heal_storm_of "$_heal_now $wanting $_heal_storm_window"
 }
 
-# Renew the lease if it is time; 1 with _heal_lost if it is not ours any more. Lost once is lost.
-_heal_lease_renew() {
-  local ttl=${HEAL_FLEET_LOCK_TTL:-60} script now
-  _heal_ticks
-  now=$_heal_num
-  ((now >= _heal_lease_at)) || return 0
-  if _heal_lua renew; then
-    script=$_heal_text
-    if _heal_redis EVAL "$script" 1 "heal:lock:$_heal_lease_key" "$_heal_lease_owner" "$((ttl * 1000))"; then
-      if [[ ${_heal_replies[0]} == :1 ]]; then
-        _heal_lease_ends=$((now + ttl * 1000)) _heal_lease_at=$((now + ttl * 1000 / 3))
-        return 0
-      fi
-      _heal_lost="fleet lock $_heal_lease_key was lost"
-      return 1
+# In a cycle that has nothing to do: be one of the live hosts, where the storm brake counts them.
+_heal_fleet_check_in() {
+  [[ -n ${HEAL_REDIS_URL-} && -n $_heal_storm_limit ]] || return 0
+  local live=$((_heal_storm_window > 900 ? _heal_storm_window : 900))
+  if ! { _heal_lua recent && _heal_redis EVAL "$_heal_text" 1 heal:alive "$_heal_host" "$((live * 1000))"; }; then
+    heal_log "this host is not counted in the fleet: $_heal_redis_why"
+  fi
+}
+
+# Take $1 micro-tokens of the fleet bucket; 1 if they are not there, with what is known in _heal_f_*.
+_heal_fleet_take() {
+  [[ -n $_heal_fleet_rate && -n ${HEAL_REDIS_URL-} ]] || return 0
+  if ! { _heal_lua tokens &&
+    _heal_redis EVAL "$_heal_text" 1 "heal:tokens:$_heal_scope" "$_heal_fleet_rate" "$_heal_fleet_burst" "$1"; }; then
+    _heal_f_unknown=$_heal_redis_why
+    return 1
+  fi
+  _heal_f_tokens=${_heal_replies[0]#:}
+  if [[ ${_heal_replies[0]} != :* ]] || ! _heal_is_digits "$_heal_f_tokens" 15; then
+    _heal_f_unknown='the answer on tokens does not match its format'
+    return 1
+  fi
+  ((_heal_f_tokens >= $1))
+}
+
+# Spend the fleet token of an act that nothing else denies; 1 if that denies. _heal_fleet_spent 1: one was taken.
+_heal_fleet_spent=0
+_heal_fleet_spend() {
+  _heal_fleet_spent=0
+  if _heal_fleet_take 1000000; then
+    [[ -z $_heal_fleet_rate ]] || _heal_fleet_spent=1
+    return 0
+  fi
+  _heal_judge_fleet
+  ((_heal_v_allow)) || _heal_v_probe=0
+  ((_heal_v_allow))
+}
+
+# Give back the token of an act that did not start.
+_heal_fleet_unspend() {
+  ((_heal_fleet_spent)) || return 0
+  _heal_fleet_spent=0
+  _heal_fleet_take -1000000 || heal_log "a token of the fleet bucket stays spent: $_heal_redis_why"
+}
+
+_heal_judge_fleet() {
+  local key=${HEAL_FLEET_LOCK-} group=${HEAL_FLEET_SLOTS-} unknown=$_heal_f_unknown left said
+  if [[ -z ${HEAL_REDIS_URL-} ]]; then
+    if [[ -n $key ]]; then
+      unknown="no Redis configured for lock $key"
+    elif [[ -n $group ]]; then
+      unknown="no Redis configured for slots $group"
+    elif [[ -n $_heal_fleet_rate ]]; then
+      unknown='no Redis configured for the fleet bucket'
+    elif [[ -n $_heal_storm_limit ]]; then
+      unknown='no Redis configured for the storm brake'
     fi
   fi
-  _heal_ticks
-  _heal_lease_at=$((_heal_num + _heal_lease_every))
-  ((_heal_num >= _heal_lease_ends)) || return 0
-  _heal_lost="fleet lock $_heal_lease_key was lost: $_heal_redis_why"
-  return 1
-}
-
-_heal_lease_drop() {
-  [[ -n $_heal_lease_key ]] || return 0
-  _heal_lock_give "$_heal_lease_key" "$_heal_lease_owner" ||
-    heal_log "fleet lock $_heal_lease_key was left to run out: $_heal_redis_why"
-  _heal_lease_key='' _heal_lease_every=0 _heal_fence=''
-}
-
-# Give the lock $1 back, if its owner is $2 still: 0 given or not ours, 1 unknown.
-_heal_lock_give() {
-  _heal_lua release && _heal_redis EVAL "$_heal_text" 1 "heal:lock:$1" "$2"
-}
-
-# heal_fleet_lock_acquire KEY TTL: prints the token of the lock, for TTL seconds; 1 if it is held or unknown.
-heal_fleet_lock_acquire() { _heal_call _heal_fleet_lock_acquire "$@"; }
-_heal_fleet_lock_acquire() {
-  local key=${1-} ttl=${2-60} rc=0
-  if [[ -z ${HEAL_REDIS_URL-} || -z $key ]] || ! _heal_is_positive "$ttl" || ! _heal_policy; then
-    heal_log 'heal_fleet_lock_acquire takes KEY and TTL in seconds, and needs NAME and HEAL_REDIS_URL'
-    return 1
+  if [[ -n $unknown ]]; then
+    ((_heal_local_only)) || _heal_deny fleet "Redis unknown: $unknown" ''
+  elif [[ -n $_heal_f_storm ]]; then
+    _heal_deny fleet "$_heal_f_storm" ''
+  elif [[ -n $_heal_f_holder ]]; then
+    if [[ -z $_heal_f_ttl ]]; then
+      _heal_deny fleet "lock $key is held by $_heal_f_holder, with no end" ''
+    else
+      left=$(((_heal_f_ttl + 999) / 1000))
+      ((left >= 1)) || left=1
+      _heal_deny fleet "lock $key is held by $_heal_f_holder, $left s more" "$((_heal_now + left))"
+    fi
+  elif [[ -n $_heal_f_slots ]] && ((_heal_f_slots >= _heal_slots_max)); then
+    left=$(((_heal_f_slots_ttl + 999) / 1000))
+    ((left >= 1)) || left=1
+    said="slots $group: $_heal_f_slots of $_heal_slots_max are taken, the first for $left s more"
+    _heal_deny fleet "$said" "$((_heal_now + left))"
+  elif [[ -n $_heal_f_tokens && -n $_heal_fleet_rate ]] && ((_heal_f_tokens < 1000000)); then
+    _heal_short_of fleet 'fleet bucket: ' "$_heal_f_tokens" "$_heal_fleet_rate" "$_heal_fleet_burst"
   fi
-  _heal_nap_open
-  # Called in a command substitution: the lock is the healer's, not the subshell's.
-  _heal_owner "$$"
-  _heal_lease_owner=$_heal_text
-  _heal_lock_take "$key" "$_heal_lease_owner" "$((ttl * 1000))" || rc=$?
-  ((rc != 2)) || heal_log "Redis unknown: $_heal_redis_why"
-  ((rc == 0)) || return 1
-  printf '%s\n' "$_heal_lease_owner"
-}
-
-# heal_fleet_lock_release KEY TOKEN: 0 if the token held the lock until now.
-heal_fleet_lock_release() { _heal_call _heal_fleet_lock_release "$@"; }
-_heal_fleet_lock_release() {
-  [[ -n ${HEAL_REDIS_URL-} ]] || return 1
-  _heal_nap_open
-  if ! _heal_lock_give "${1-}" "${2-}"; then
-    heal_log "Redis unknown: $_heal_redis_why"
-    return 1
-  fi
-  [[ ${_heal_replies[0]} == :1 ]]
 }

@@ -287,6 +287,7 @@ _heal_cycle() {
   else
     intent=''
     ((${#_heal_runs[@]} == 0)) || _heal_denials_over
+    _heal_fleet_check_in
   fi
   _heal_said=''
   _heal_count "$intent"
@@ -415,7 +416,8 @@ _heal_plan() {
   if [[ -z $intent ]]; then
     _heal_take_mode
   elif _heal_take_intent "$intent" "${HEAL_SCOPE-}"; then
-    _heal_fleet_look
+    _heal_trigger=${HEAL_TRIGGER-}
+    _heal_fleet_look look
     _heal_gather 1
     _heal_judge || :
     _heal_verdict_json

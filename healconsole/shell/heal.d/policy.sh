@@ -4,6 +4,8 @@
 _heal_dir='' _heal_audit='' _heal_host='' _heal_problem=''
 _heal_rate=16700 _heal_burst=3 _heal_max=3 _heal_cool=600 _heal_bucket=300 _heal_lease=125
 _heal_settle=5 _heal_action_timeout=60 _heal_check_timeout=30
+_heal_fleet_rate='' _heal_fleet_burst=1 _heal_slots_max=1 _heal_storm_limit='' _heal_storm_window=300
+_heal_lock_ttl=60 _heal_local_only=0 _heal_outside=''
 
 # Run a function of ours in a shell of ours: no errexit, nounset or noclobber, no globbing (so that an
 # unquoted value splits into words and nothing else), plain IFS, bytes for characters. The caller has all of it back when this returns, and so does the caller's code that
@@ -43,11 +45,13 @@ _heal_policy_of=''
 _heal_policy() {
   local asked="${NAME-}|${HEAL_STATE_DIR-}|${HEAL_STATE_ROOT-}|${HEAL_AUDIT_FILE-}|${HEAL_HOST-}|${HEAL_RATE-}"
   asked+="|${HEAL_BURST-}|${HEAL_CB_MAX-}|${HEAL_CB_COOLDOWN-}|${HEAL_BUCKET-}|${HEAL_SETTLE-}"
-  asked+="|${HEAL_ACTION_TIMEOUT-}|${HEAL_CHECK_TIMEOUT-}"
+  asked+="|${HEAL_ACTION_TIMEOUT-}|${HEAL_CHECK_TIMEOUT-}|${HEAL_FLEET_RATE-}|${HEAL_FLEET_BURST-}"
+  asked+="|${HEAL_FLEET_SLOTS_MAX-}|${HEAL_FLEET_STORM-}|${HEAL_FLEET_STORM_WINDOW-}|${HEAL_FLEET_LOCK_TTL-}"
+  asked+="|${HEAL_REDIS_UNREACHABLE-}|${HEAL_STAGE-}|${HEAL_CANARIES-}"
   _heal_problem=''
   [[ $asked == "$_heal_policy_of" ]] && return 0
   _heal_policy_of=''
-  _heal_take_policy || return 1
+  _heal_take_policy && _heal_take_fleet_policy && _heal_take_stage || return 1
   _heal_policy_of=$asked
 }
 
@@ -87,6 +91,65 @@ _heal_take_policy() {
   _heal_micro "$_heal_check_timeout"
   ((_heal_num >= 1000)) || return 1
   _heal_lease=$((sum / 1000000 + 30))
+  _heal_problem=''
+}
+
+_heal_take_fleet_policy() {
+  local window=${HEAL_FLEET_STORM_WINDOW:-300} ttl=${HEAL_FLEET_LOCK_TTL:-60}
+  _heal_fleet_rate=''
+  if [[ -n ${HEAL_FLEET_RATE-} ]]; then
+    _heal_problem='HEAL_FLEET_RATE must be tokens per second, such as 0.0167'
+    _heal_is_decimal "$HEAL_FLEET_RATE" || return 1
+    _heal_micro "$HEAL_FLEET_RATE"
+    _heal_fleet_rate=$_heal_num
+  fi
+  _heal_fleet_burst=${HEAL_FLEET_BURST:-1} _heal_slots_max=${HEAL_FLEET_SLOTS_MAX:-1}
+  _heal_problem='HEAL_FLEET_BURST and HEAL_FLEET_SLOTS_MAX must be whole numbers from 1 to 999999'
+  _heal_is_positive "$_heal_fleet_burst" && _heal_is_positive "$_heal_slots_max" || return 1
+  _heal_problem='HEAL_FLEET_LOCK_TTL and HEAL_FLEET_STORM_WINDOW must be whole seconds from 1 to 86400'
+  _heal_is_positive "$ttl" && _heal_is_positive "$window" && ((ttl <= 86400 && window <= 86400)) || return 1
+  _heal_lock_ttl=$ttl _heal_storm_window=$window _heal_storm_limit=${HEAL_FLEET_STORM-}
+  _heal_problem='HEAL_FLEET_STORM must be a number of hosts, such as 10, or 20%'
+  case $_heal_storm_limit in
+    '') ;;
+    *%) _heal_is_count "${_heal_storm_limit%\%}" && ((${_heal_storm_limit%\%} <= 100)) || return 1 ;;
+    *) _heal_is_positive "$_heal_storm_limit" || return 1 ;;
+  esac
+  _heal_problem="HEAL_REDIS_UNREACHABLE must be 'deny' or 'local-only'"
+  case ${HEAL_REDIS_UNREACHABLE:-deny} in
+    deny) _heal_local_only=0 ;;
+    local-only) _heal_local_only=1 ;;
+    *) return 1 ;;
+  esac
+  _heal_problem=''
+}
+
+# Why this host is not in the rollout yet, in _heal_outside; '' if it is.
+_heal_take_stage() {
+  local stage=${HEAL_STAGE-} canary place
+  _heal_outside=''
+  _heal_problem='HEAL_CANARIES must be names of hosts, parted by commas or spaces'
+  [[ ${HEAL_CANARIES-} != *[!A-Za-z0-9._*?\ ,-]* ]] || return 1
+  _heal_problem='HEAL_STAGE must be one of dev, dry-run, canary, 10%, 25%, 50%, 100%'
+  case $stage in
+    '' | 100%) ;;
+    dev | dry-run) _heal_outside="stage $stage: no host acts yet" ;;
+    canary | 10% | 25% | 50%)
+      for canary in ${HEAL_CANARIES//,/ }; do
+        # shellcheck disable=SC2053 # a pattern it is, of letters, * and ?
+        [[ $_heal_host != $canary ]] || stage=100%
+      done
+      if [[ $stage == canary ]]; then
+        _heal_outside="stage canary: $_heal_host is no canary"
+      elif [[ $stage != 100% ]]; then
+        _heal_problem='sha256sum does not answer'
+        _heal_hash "$NAME/$_heal_host" || return 1
+        place=$((16#${_heal_hashes[0]:0:8} % 100))
+        ((place < ${stage%\%})) || _heal_outside="stage $stage: $_heal_host has place $place of 100"
+      fi
+      ;;
+    *) return 1 ;;
+  esac
   _heal_problem=''
 }
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from healconsole.core.ages import age, clock_time
 from healconsole.core.snapshot import Snapshot, SourceHealth
+from healconsole.core.stops import stops_said
 from healconsole.core.words import SourceState
 from healconsole.tui.ports import View
 from healconsole.tui.widgets.cells import Cell, Line, cell, gap, line_width
@@ -70,6 +71,8 @@ def second_line(status: Status, width: int) -> Line:
     """The health of each source, the anomalies, the incident."""
     snapshot = status.snapshot
     left: list[Cell] = [gap(1)]
+    for stop in stops_said(snapshot, status.now):
+        left += [cell(f"✖ {stop}", "alarm"), gap(2)]
     left += _source("audit", snapshot.audit_health, status.now)
     if snapshot.audit.unparsable:
         left += [cell(f"  ! {snapshot.audit.unparsable} unparsable", "warn")]
