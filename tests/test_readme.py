@@ -21,6 +21,7 @@ import pytest
 
 from healconsole.stores.catalog import load_catalog
 from healconsole.stores.config import load_config
+from healconsole.stores.redisserver import RedisServer
 from healconsole.tui import keys
 from tests.bench.files import event, write_healers
 from tests.terminal import Terminal
@@ -102,7 +103,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def environment(site: Path) -> dict[str, str]:
+def environment(site: Path, shared_redis: RedisServer) -> dict[str, str]:
     """The options of the guide's table, by their environment variables."""
     return {
         "PATH": f"{BIN}:{os.environ['PATH']}",
@@ -112,6 +113,7 @@ def environment(site: Path) -> dict[str, str]:
         "HEAL_STATE_ROOT": str(site / "state"),
         "HEAL_AUDIT_FILE": str(site / "audit.jsonl"),
         "HEALCONSOLE_CATALOG": str(site / "catalog"),
+        "HEAL_REDIS_URL": shared_redis.url,
     }
 
 

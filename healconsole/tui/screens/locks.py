@@ -60,7 +60,7 @@ class LocksScreen(ConsoleScreen):
             lines += [(gap(1), cell(part, "alarm")) for part in folded(says, width - 2)]
             lines.append(())
         key_width = min(32, max(12, width // 4))
-        holder = max(16, width - key_width - 24)
+        holder = max(16, width - key_width - 30)
         lines.append(
             (
                 gap(3),
@@ -70,7 +70,7 @@ class LocksScreen(ConsoleScreen):
                 gap(1),
                 fit("TTL", 8, "head", right=True),
                 gap(1),
-                fit("FENCE", 7, "head", right=True),
+                fit("FENCE", 13, "head", right=True),
             )
         )
         lines += [_line(lock, key_width, holder, now) for lock in snapshot.locks]
@@ -108,5 +108,5 @@ def _line(lock: Lock, key_width: int, holder: int, now: float) -> Line:
         gap(1),
         fit(left, 8, tone, right=True),
         gap(1),
-        fit("-" if lock.fence is None else str(lock.fence), 7, "dim", right=True),
+        fit("-" if lock.fence is None else str(lock.fence), 13, "dim", right=True),
     )
