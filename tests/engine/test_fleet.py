@@ -34,7 +34,7 @@ def test_an_act_holds_the_lock_and_gives_it_back(site: Site, redis_url: str) -> 
     assert result.succeeded, result
     with client(redis_url) as redis:
         assert redis.get(LOCK) is None
-        assert report.read_text() == f"{redis.get(FENCE)}\n"
+        assert report.read_text().strip() == str(redis.get(FENCE))
 
 
 def test_the_holder_has_a_name(site: Site, redis_url: str) -> None:

@@ -132,10 +132,16 @@ def test_fleet_state(link: RedisLink) -> None:
 
 def test_fencing_numbers_go_on_rising_when_redis_forgets(link: RedisLink, redis_url: str) -> None:
     """Flushed, restarted without persistence, or failed over to a replica that was behind."""
-    fences = []
+    fences: list[int] = []
+
+    def take(owner: str) -> None:
+        fence = link.acquire("k", owner, 60_000)
+        assert fence is not None
+        fences.append(fence)
+
     with plain_client(redis_url) as client:
         for loss in ("flush", "last number", "nothing"):
-            fences.append(link.acquire("k", f"a {loss}", 60_000))
+            take(f"a {loss}")
             if loss == "flush":
                 client.flushall()
             elif loss == "last number":
@@ -143,11 +149,11 @@ def test_fencing_numbers_go_on_rising_when_redis_forgets(link: RedisLink, redis_
                 client.set("heal:fence:k", 7)
             else:
                 client.delete("heal:lock:k")
-        fences.append(link.acquire("k", "last", 60_000))
+        take("last")
         ahead = 2**52
         client.set("heal:fence:k", ahead)
         client.delete("heal:lock:k")
-    fences.append(link.acquire("k", "a clock that was set back", 60_000))
+    take("a clock that was set back")
     assert fences == sorted(set(fences))
     assert fences[-1] == ahead + 1
 
