@@ -14,6 +14,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -180,6 +181,7 @@ def test_every_command_with_a_screen_opens_and_quits(
         assert terminal.wait_end() == 0
 
 
+@pytest.mark.skipif(find_spec("aiohttp") is None, reason="needs the extra 'serve'")
 @pytest.mark.parametrize("command", sorted(SERVED))
 def test_every_command_that_serves_says_where(
     command: str, site: Path, environment: dict[str, str]

@@ -66,11 +66,10 @@ class Wall:
     def application(self) -> web.Application:
         """The application, to be served by a runner."""
 
-        @web.middleware
         async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
             return await self._guarded(request, handler)
 
-        app = web.Application(middlewares=[guarded])
+        app = web.Application(middlewares=[web.middleware(guarded)])
         app.add_routes(
             [
                 web.get("/", self._page),

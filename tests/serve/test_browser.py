@@ -14,6 +14,7 @@ from tests.serve.chromium import Chromium, find_chromium
 from tests.serve.conftest import make_site, trip
 from tests.serve.served import Served, gone, wait_until
 
+pytest.importorskip("aiohttp", reason="needs the extra 'serve'")
 pytestmark = pytest.mark.skipif(find_chromium() is None, reason="needs Chromium")
 
 TOKEN = "a-token-of-our-own-choice"

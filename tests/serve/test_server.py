@@ -15,12 +15,14 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import aiohttp
 import pytest
 
 from healconsole.serve import wire
 from tests.serve.conftest import trip
 from tests.serve.served import PATIENCE_S, Served, gone, proc, wait_until
+
+pytest.importorskip("aiohttp", reason="needs the extra 'serve'")
+import aiohttp  # noqa: E402 - where it is not, the tests are skipped
 
 KEYS = (
     "q", "\x03", "\x11", "t", "x", "?", "\r", "\x1b[<0;10;10M", "\x1b[200~q\x1b[201~", "u" * 5000,
