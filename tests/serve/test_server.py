@@ -22,7 +22,7 @@ from tests.serve.conftest import trip
 from tests.serve.served import PATIENCE_S, Served, gone, proc, wait_until
 
 pytest.importorskip("aiohttp", reason="needs the extra 'serve'")
-import aiohttp  # noqa: E402 - where it is not, the tests are skipped
+import aiohttp
 
 KEYS = (
     "q", "\x03", "\x11", "t", "x", "?", "\r", "\x1b[<0;10;10M", "\x1b[200~q\x1b[201~", "u" * 5000,
