@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import pytest
 
+from healconsole.core.auditchain import linked
 from healconsole.stores.catalog import load_catalog
 from healconsole.stores.config import load_config
 from healconsole.stores.redisserver import RedisServer
@@ -88,7 +89,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("readme")
     made = write_healers(path / "state", 1)[0].rename(path / "state" / HEALER)
     (made / "cb" / "restart_worker").write_text(f"3 {2**31 // 2} 3 600 open {2**31}\n")
-    (path / "audit.jsonl").write_bytes(event(1_764_000_000.0, 1, HEALER))
+    (path / "audit.jsonl").write_bytes(linked(event(1_764_000_000.0, 1, HEALER), ""))
     script = path / "healer.sh"
     script.write_text(
         '#!/usr/bin/env bash\nsource "$(healconsole heal-sh)"\n'

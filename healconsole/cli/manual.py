@@ -10,6 +10,7 @@ USAGE: Final = {
     "tail": "healconsole tail [-n N] [-f] [--filter F] [--json]",
     "explain": "healconsole explain NAME [--intent I] [--json]",
     "locks": "healconsole locks [--json]",
+    "verify": "healconsole verify [FILE ...] [--expect HASH] [--json]",
     "report": (
         "healconsole report [NAME ...] [--since T] [--until T] [--log FILE ...] [--format F]\n"
         "                          [--output FILE]\n"
@@ -136,6 +137,24 @@ that they share before it is released.
 examples:
   healconsole resume --reason 'deploy 5121 is done'
   healconsole resume --storm restart_worker --reason 'the broker is back'
+"""
+
+VERIFY: Final = """\
+Each event of ours tells the hash of the event before it, and its own. The log is walked
+from its oldest rotated file, plain or compressed, to its end; the first line that was
+edited, removed, put in or moved is named, and those behind it. Lines of older healers
+carry no hash: they are allowed, counted, and not covered.
+
+The chain has no key. It tells of an edit by whoever does not rewrite all that follows;
+what was cut off the end it cannot tell, unless you kept the last hash elsewhere: print
+it with --json, and ask with --expect whether it is still in the chain.
+
+examples:
+  healconsole verify
+  healconsole verify --json | jq -r .logs[0].last
+  healconsole verify web-*/audit.jsonl
+
+exit codes: 0 the chain holds; 1 it does not, or a file cannot be read.
 """
 
 REPORT: Final = """\

@@ -128,6 +128,14 @@ def _add_looks(command: AddCommand) -> None:
     locks = command("locks", "locks:run", "show the fleet locks in Redis", manual.LOCKS)
     _json_option(locks)
 
+    verify = command("verify", "verify:run", "verify the chain of the audit log", manual.VERIFY)
+    files = verify.add_argument(
+        "files", metavar="FILE", type=Path, nargs="*", help="these; else the log and its rotations"
+    )
+    completes(files, "FILE")
+    verify.add_argument("--expect", metavar="HASH", help="an event of this hash must be there")
+    _json_option(verify)
+
 
 def _add_report(command: AddCommand) -> None:
     report = command(

@@ -8,11 +8,14 @@ from typing import Any
 
 import orjson
 
+from healconsole.core.auditchain import LINK_ROOM
 from healconsole.core.auditline import EMPTY_MAP, AuditEvent, AuditLine, UnparsableLine
 from healconsole.core.text import encodable
 
 LINE_MAX = 65_536
-"""Bytes of one line as written, newline included."""
+"""Bytes of one line as written, newline and link of the chain included."""
+
+_EVENT_MAX = LINE_MAX - LINK_ROOM
 
 READ_MAX = 4 * LINE_MAX
 """Bytes of a line that is still parsed. Legacy writers know no limit; memory does."""
@@ -81,8 +84,10 @@ def format_event(
 ) -> bytes:
     """Return the line of one event, newline included, in the contract's order of keys.
 
-    A line over `LINE_MAX` bytes has its fact cut, then its reason, then its intent, each
-    ending in ``…[cut N bytes]``. Lone surrogates are shown: JSON cannot carry them.
+    It has no link yet: `auditchain.linked` adds it, when the log is locked and the event before
+    is known. A line that would be over `LINE_MAX` bytes with it has its fact cut, then its
+    reason, then its intent, each ending in ``…[cut N bytes]``. Lone surrogates are shown:
+    JSON cannot carry them.
 
     Raises:
         ValueError: the line is too long though all that can be cut was.
@@ -115,15 +120,15 @@ def format_event(
     fields = {name: _encodable(value) for name, value in fields.items()}
     line = orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
     for name in _CUT_ORDER:
-        if len(line) <= LINE_MAX:
+        if len(line) <= _EVENT_MAX:
             return line
         text = fields.get(name) or ""
-        shorter = _cut(text, LINE_MAX - (len(line) - _size(text)))
+        shorter = _cut(text, _EVENT_MAX - (len(line) - _size(text)))
         if len(shorter.encode()) < len(text.encode()):
             fields[name] = shorter
             line = orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
-    if len(line) > LINE_MAX:
-        raise ValueError(f"an audit event of {len(line)} bytes cannot be cut to {LINE_MAX}")
+    if len(line) > _EVENT_MAX:
+        raise ValueError(f"an audit event of {len(line)} bytes cannot be cut to {_EVENT_MAX}")
     return line
 
 

@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Final, Required, TypedDict, Unpack
 
+from healconsole.core.auditchain import linked
 from healconsole.core.auditparse import format_event
+from healconsole.stores.auditchain import hash_before
 from healconsole.stores.locks import release, require_regular, same_file, wait_for_flock
 
 LOCK_TIMEOUT: Final = 5.0
@@ -80,7 +82,7 @@ class AuditWriter:
         try:
             fd = self._open_locked()
             try:
-                _write_line(fd, line)
+                _write_line(fd, linked(line, hash_before(fd, self.path)))
                 readable = True
                 if sync:
                     os.fdatasync(fd)

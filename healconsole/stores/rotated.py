@@ -46,6 +46,20 @@ def rotations(path: Path) -> tuple[Path, ...]:
     )
 
 
+def log_of(path: Path) -> Path | None:
+    """The log from which ``path`` was rotated away, going by its name; None if it says none.
+
+    >>> log_of(Path("log/audit.jsonl.2.gz"))
+    PosixPath('log/audit.jsonl')
+    >>> log_of(Path("log/audit.jsonl")) is None
+    True
+    """
+    for match in re.finditer(r"[.-]", path.name):
+        if match.start() and _SUFFIX.fullmatch(path.name, match.start()):
+            return path.with_name(path.name[: match.start()])
+    return None
+
+
 def rotated_lines(path: Path) -> Iterator[AuditLine]:
     """Yield the lines of one rotated file, oldest first; offsets are those of its plain text.
 

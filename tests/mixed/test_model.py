@@ -236,11 +236,11 @@ def files(root: Path) -> dict[str, str]:
 
 
 def events(root: Path) -> list[dict[str, Any]]:
-    """Every event but for process and milliseconds."""
+    """Every event but for process and milliseconds, and what is hashed of them."""
     log = root / "audit.jsonl"
     found = [json.loads(line) for line in log.read_bytes().splitlines()] if log.exists() else []
     for event in found:
-        del event["pid"], event["duration_ms"]
+        del event["pid"], event["duration_ms"], event["prev"], event["hash"]
         event["reason"] = without_pids(event["reason"])
         event["ts"] = parse_ts(event["ts"])
     return found

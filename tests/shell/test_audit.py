@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from healconsole.core.auditchain import linked
 from healconsole.core.auditparse import LINE_MAX, format_event
 from healconsole.core.text import encodable
 from healconsole.stores.auditlog import AuditWriter, timestamp
+from healconsole.stores.logverify import logs_of, verify
 from tests.shell.bashes import LONG, NOON, ShellSite, many
 
 SIZES = (10, 900, 1000, 1100, 4000, 4096, 5000, 30_000, 65_000, 70_000)
@@ -57,6 +59,8 @@ def test_sixteen_writers_in_two_languages_lose_nothing(site: ShellSite) -> None:
     assert len(lines) == len(found) == 16 * count
     assert max(map(len, lines)) <= LINE_MAX
     assert all(line.endswith(b"\n") for line in lines)
+    walk = verify([site.audit]).walk
+    assert (walk.findings(), walk.linked) == ((), 16 * count)
 
 
 def test_a_torn_tail_at_every_byte(site: ShellSite) -> None:
@@ -100,7 +104,7 @@ def test_an_event_has_the_bytes_that_python_gives_it(site: ShellSite, size: int)
     line = site.audit.read_bytes()
     pid = json.loads(line)["pid"]
     ts_text = json.loads(line)["ts"]
-    assert line == format_event(
+    expected = format_event(
         ts_text=ts_text,
         host="host",
         healer="h",
@@ -112,6 +116,7 @@ def test_an_event_has_the_bytes_that_python_gives_it(site: ShellSite, size: int)
         pid=pid,
         trigger="guard",
     )
+    assert line == linked(expected, "")
 
 
 def test_bytes_that_are_no_text_are_shown(site: ShellSite) -> None:
@@ -186,3 +191,77 @@ def test_denials_that_repeat_are_two_events(site: ShellSite) -> None:
     first, last = site.events("denied")
     assert "count" not in first
     assert (last["count"], last["intent"], last["guard"]) == (5, "fix 1", "idempotency")
+
+
+def test_the_chain_outlives_rotations_under_writers_of_two_languages(site: ShellSite) -> None:
+    """A legacy writer among them, who takes no lock and carries no hash."""
+    count, rotations = many(60, 600), many(12, 100)
+    bashes = [
+        site.start(
+            f"for ((i = 0; i < {count}; i++)); do heal_audit 'sh {index}' success || exit 1; done"
+        )
+        for index in range(3)
+    ]
+    context = multiprocessing.get_context("fork")
+    pythons = [
+        context.Process(target=python_writer, args=(site.audit, f"py{index}", count))
+        for index in range(3)
+    ]
+    for other in pythons:
+        other.start()
+    rotated = 0
+    while rotated < rotations and any(process.poll() is None for process in bashes):
+        try:
+            if site.audit.stat().st_size < 20_000:
+                continue
+            with site.audit.open("ab") as legacy:
+                legacy.write(b'{"healer":"old","outcome":"success"}\n')
+        except FileNotFoundError:
+            continue
+        for number in range(rotated, 0, -1):
+            site.audit.with_name(f"audit.jsonl.{number}").rename(f"{site.audit}.{number + 1}")
+        site.audit.rename(f"{site.audit}.1")
+        rotated += 1
+    for process in bashes:
+        _, err = process.communicate(timeout=100 if not LONG else 3_000)
+        assert process.returncode == 0, err
+    for other in pythons:
+        other.join()
+    (files,) = logs_of([site.audit])
+    walk = verify(files).walk
+    assert rotated > 1
+    assert walk.findings() == ()
+    assert (walk.linked, walk.unlinked, len(walk.starts)) == (6 * count, rotated, 1)
+
+
+def test_the_chain_goes_on_behind_lines_of_others_and_a_torn_one(site: ShellSite) -> None:
+    """Also where they are more than a look back reads, and for a process that comes anew."""
+    fill = "x" * 400 + "\n"
+    for number in (0, 1, 600, 1200):
+        site.run("heal_audit 'x 1' success; heal_audit 'x 2' success")
+        with site.audit.open("a") as legacy:
+            legacy.write(fill * number + '{"v":1,"ts":"torn')
+        python_writer(site.audit, "py", 1)
+        with site.audit.open("a") as legacy:
+            legacy.write(fill * number)
+        site.run(
+            f"heal_audit 'x 3' success; printf '%s' '{fill}' >>$HEAL_AUDIT_FILE; heal_audit x y"
+        )
+    walk = verify([site.audit]).walk
+    assert (walk.findings(), walk.linked, len(walk.starts)) == ((), 20, 1)
+
+
+def test_a_flock_that_always_forks_will_do(site: ShellSite) -> None:
+    """``--no-fork`` is younger than util-linux 2.31."""
+    old = site.root / "old"
+    old.mkdir()
+    (old / "flock").write_text(
+        f'#!/bin/sh\n[ "$1" != -F ] || exit 64\nexec {shutil.which("flock")} "$@"\n'
+    )
+    (old / "flock").chmod(0o755)
+    done = site.run(
+        "heal_audit 'x 1' success && heal_audit 'x 2' success", PATH=f"{old}:{os.environ['PATH']}"
+    )
+    assert done.returncode == 0, done.stderr
+    walk = verify([site.audit]).walk
+    assert (walk.findings(), walk.linked) == ((), 2)

@@ -244,7 +244,7 @@ class SideBySide(RuleBasedStateMachine):
         site = ShellSite(audit.parent)
         found = []
         for event in site.events():
-            for volatile in ("pid", "duration_ms"):
+            for volatile in ("pid", "duration_ms", "prev", "hash"):
                 event.pop(volatile)
             event["reason"] = without_pids(event["reason"])
             event["ts"] = parse_ts(event["ts"])

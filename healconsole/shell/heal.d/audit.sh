@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # the parts of heal.sh share their variables
 # The audit log: one JSON object a line, whole lines only, one write for each.
 
-_heal_line_text='' _heal_tail_fd='' _heal_fact='' _heal_trigger=guard _heal_said=''
+_heal_line_text='' _heal_fact='' _heal_trigger=guard _heal_said=''
 
 # The line of an event in _heal_line_text: outcome, reason, then the optional guard, duration in
 # milliseconds, count, intent, scope, key.
@@ -31,14 +31,14 @@ _heal_event() {
 }
 
 # Put head $1, outcome $2 and tail $3 around fact $4, reason $5 and intent $6, cut in this order until
-# the line has at most 65,536 bytes.
+# the line has at most 65,536 bytes, with the 84 that its link will take.
 _heal_fit() {
   local head=$1 outcome=$2 tail=$3 texts=("$4" "$5" "$6") inside=() i size room
   for i in 0 1 2; do
     _heal_json "${texts[i]}"
     inside[i]=$_heal_text
   done
-  size=$((${#head} + ${#outcome} + ${#tail} + 47 + ${#inside[0]} + ${#inside[1]} + ${#inside[2]}))
+  size=$((${#head} + ${#outcome} + ${#tail} + 131 + ${#inside[0]} + ${#inside[1]} + ${#inside[2]}))
   for i in 0 1 2; do
     ((size > 65536)) || break
     room=$((65536 - (size - ${#inside[i]})))
@@ -71,54 +71,7 @@ _heal_shortened() {
   _heal_text="${1:0:kept}…[cut $((${#1} - kept)) bytes]"
 }
 
-# Open the log and take its lock: descriptor in _heal_log_fd. 1 with _heal_why.
-_heal_log_fd=''
-_heal_open_log() {
-  local attempt
-  for attempt in 1 2 3 4 5 6 7 8; do
-    _heal_why='is not a regular file'
-    [[ ! -L $_heal_audit ]] && [[ -f $_heal_audit || ! -e $_heal_audit ]] || return 1
-    _heal_why='cannot be opened'
-    { exec {_heal_log_fd}>>"$_heal_audit"; } 2>/dev/null || return 1
-    _heal_why='is locked by another writer'
-    if ! flock -x -w 5 "$_heal_log_fd" 2>/dev/null; then
-      exec {_heal_log_fd}>&-
-      return 1
-    fi
-    # It may have been rotated while this waited.
-    [[ ! -L $_heal_audit && /proc/self/fd/$_heal_log_fd -ef $_heal_audit ]] && return 0
-    exec {_heal_log_fd}>&-
-  done
-  _heal_why='is replaced all the time'
-  return 1
-}
-
-# Whether the locked log ends in a whole line. A descriptor remembers how far this process has looked, so
-# that only what came since is read. What is more than some hundred lines costs a fork to skip.
-_heal_ends_whole() {
-  local lines=() last=''
-  [[ -s $_heal_audit ]] || return 0
-  if [[ -n $_heal_tail_fd ]] && [[ ! /proc/self/fd/$_heal_tail_fd -ef $_heal_audit ]]; then
-    exec {_heal_tail_fd}<&-
-    _heal_tail_fd=''
-  fi
-  if [[ -z $_heal_tail_fd ]]; then
-    { exec {_heal_tail_fd}<"$_heal_audit"; } 2>/dev/null || return 1
-  fi
-  mapfile -n 512 -u "$_heal_tail_fd" lines
-  # This process has written since its last look: nothing to read means that the file shrank.
-  if ((${#lines[@]} > 0 && ${#lines[@]} < 512)); then
-    [[ ${lines[-1]} == *$'\n' ]] && return 0
-  fi
-  _heal_pipe || return 1
-  tail -c 1 <&"$_heal_tail_fd" >&"$_heal_pw" 2>/dev/null
-  exec {_heal_pw}>&-
-  IFS= read -r -d '' -n 1 -u "$_heal_pr" last
-  exec {_heal_pr}<&-
-  [[ $last == $'\n' ]]
-}
-
-# Append _heal_line_text. 1 with _heal_problem if it is not in the log.
+# Append _heal_line_text, linked to the event before. 1 with _heal_problem if it is not in the log.
 _heal_append() {
   local rc=0 traps
   # A limit on the size of files is an error, not a death; in a loop of ours it is one already.
@@ -131,24 +84,30 @@ _heal_append() {
   return "$rc"
 }
 _heal_append_line() {
-  local rc=0
+  local rc=0 line
   _heal_problem=''
   if ! _heal_open_log; then
     _heal_problem="$_heal_audit $_heal_why"
     return 1
   fi
-  if ! _heal_ends_whole; then
+  _heal_look_back || rc=1
+  if ((rc == 0 && _heal_torn)); then
     { printf '\n' >&"$_heal_log_fd"; } 2>/dev/null || rc=1
   fi
   if ((rc == 0)); then
-    if ((${#_heal_line_text} <= 1024)); then
-      { printf '%s' "$_heal_line_text" >&"$_heal_log_fd"; } 2>/dev/null || rc=1
+    line="${_heal_line_text%\}$'\n'},\"prev\":\"$_heal_prev\""
+    _heal_hash_locked "$line" || rc=1
+    line+=",\"hash\":\"$_heal_text\"}"
+  fi
+  if ((rc == 0)); then
+    if ((${#line} < 1024)); then
+      { printf '%s\n' "$line" >&"$_heal_log_fd"; } 2>/dev/null || rc=1
     else
       # Bash writes in pieces of its buffer; cat writes what it has read whole.
-      { cat >&"$_heal_log_fd" <<<"${_heal_line_text%$'\n'}"; } 2>/dev/null || rc=1
+      { cat >&"$_heal_log_fd" <<<"$line"; } 2>/dev/null || rc=1
     fi
   fi
-  exec {_heal_log_fd}>&-
+  _heal_close_log
   ((rc == 0)) || _heal_problem="$_heal_audit cannot be written"
   return "$rc"
 }

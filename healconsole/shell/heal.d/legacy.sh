@@ -32,6 +32,10 @@ _heal_init() {
 heal_audit() { _heal_call _heal_audit_line "$@"; }
 _heal_audit_line() {
   _heal_ready || return 1
+  if [[ ${2-} == operator-* ]]; then
+    heal_log "heal_audit: ${2} is an operator's to write"
+    return 1
+  fi
   _heal_take_mode
   _heal_event "${2-}" "${3-}" '' 0 1 "${1-}" "${HEAL_SCOPE:-${1%% *}}" ''
   _heal_append && return 0
