@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 USAGE: Final = {
-    "": "healconsole [--wall] [common options]\n       healconsole [common options] COMMAND ...",
-    "status": "healconsole status [NAME ...] [--json]",
+    "": "healconsole [--fleet] [--wall] [common options]\n"
+    "       healconsole [common options] COMMAND ...",
+    "status": "healconsole status [NAME ...] [--fleet] [--json]",
     "tail": "healconsole tail [-n N] [-f] [--filter F] [--json]",
     "explain": "healconsole explain NAME [--intent I] [--json]",
     "locks": "healconsole locks [--json]",
@@ -33,6 +34,7 @@ USAGE: Final = {
     "serve": (
         "healconsole serve [--bind ADDRESS] [--port N] [--url URL] [--token-file FILE] [--seats N]"
     ),
+    "publish": "healconsole publish [--once | --leave] [--lease TIME]",
     "heal-sh": "healconsole heal-sh",
     "completion": "healconsole completion bash|zsh|fish",
     "guard": "healconsole guard --healer NAME --intent I [options] -- CMD ...",
@@ -57,6 +59,7 @@ PROGRAM_END: Final = """\
 examples:
   healconsole                          the console
   healconsole --wall                   big and read-only, for a screen on a wall
+  healconsole --fleet                  all hosts that publish in the Redis of --redis
   healconsole status                   one look, in text
   healconsole explain worker-queue-healer
   healconsole trip worker-queue-healer --for 30m --reason 'deploy 5121'
@@ -78,7 +81,23 @@ examples:
   healconsole status worker-queue-healer disk-reaper
   healconsole status --json | jq -r '.healers[] | select(.verdict.allow | not) | .name'
 
+With --fleet the healers are those of all hosts that `healconsole publish` tells of, and
+NAME is HOST/HEALER.
+
 `~` marks a limit that is assumed, because the healer does not declare it.
+"""
+
+PUBLISH: Final = """\
+Puts the healers of this host, as the console shows them, and its audit events in Redis,
+for `healconsole --fleet` anywhere. Writes nothing on this host: how far the audit log was
+published stands in Redis. Goes on through a Redis that restarts or forgets, and catches
+up. A host that says nothing for the time of --lease is shown as LOST, until --leave takes
+it off the fleet or a week has passed.
+
+examples:
+  healconsole publish
+  healconsole publish --once --lease 3m
+  healconsole publish --leave
 """
 
 TAIL: Final = """\

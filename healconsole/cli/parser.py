@@ -72,6 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version)
     parser.add_argument("--wall", action="store_true", help="big, read-only, for four metres")
+    parser.add_argument("--fleet", action="store_true", help="all hosts that publish in Redis")
     parser.set_defaults(entry="healconsole.cli.screen:run", verb="")
     commands = parser.add_subparsers(
         title="commands", metavar="COMMAND", dest="verb", prog="healconsole"
@@ -110,6 +111,9 @@ def _add_looks(command: AddCommand) -> None:
     status = command("status", "status:run", "show the healers once", manual.STATUS)
     names = status.add_argument("names", metavar="NAME", nargs="*", help="healers; else all")
     completes(names, "NAME")
+    status.add_argument(
+        "--fleet", action="store_true", default=argparse.SUPPRESS, help="of all hosts in Redis"
+    )
     _json_option(status)
 
     tail = command("tail", "tail:run", "show the end of the audit log", manual.TAIL)
@@ -232,6 +236,13 @@ def _add_acts(command: AddCommand) -> None:
 
 
 def _add_operations(command: AddCommand) -> None:
+    publish = command("publish", "publish:run", "tell the fleet of this host", manual.PUBLISH)
+    publish.add_argument("--once", action="store_true", help="tell once, and end")
+    publish.add_argument("--leave", action="store_true", help="take this host off the fleet")
+    publish.add_argument(
+        "--lease", metavar="TIME", type=seconds, default=15.0, help="lost without a word for; 15s"
+    )
+
     check = command("check", "check:run", "answer as a Nagios or Icinga plugin", manual.CHECK)
     completes(check.add_argument("names", metavar="NAME", nargs="*", help="healers"), "NAME")
     check.usage_code = PLUGIN_UNKNOWN

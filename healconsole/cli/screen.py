@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from healconsole.cli.errors import UsageError
-from healconsole.cli.settings import configure, settings
+from healconsole.cli.settings import configure, fleet_redis, settings
 from healconsole.core.snapshot import Snapshot
 from healconsole.stores.config import Config
 
@@ -22,7 +22,8 @@ def run(args: argparse.Namespace) -> int:
         UsageError: there is no terminal that can draw; names the command that needs none.
     """
     require_terminal("for one look in text: healconsole status")
-    return _open(settings(args), wall=args.wall)
+    config = settings(args)
+    return _open_fleet(config, wall=args.wall) if args.fleet else _open(config, wall=args.wall)
 
 
 def open_console(flags: Mapping[str, str], repair: Callable[[], str]) -> int:
@@ -66,6 +67,20 @@ def _open(config: Config, *, wall: bool = False, repair: Callable[[], str] | Non
         return feed
 
     return show(create_app(config, feed_for, time.time, wall=wall, repair=repair, first=first))
+
+
+def _open_fleet(config: Config, *, wall: bool) -> int:
+    from healconsole.cli.session import show
+    from healconsole.stores.fleetfeed import FleetFeed
+    from healconsole.tui.app import create_app
+
+    url = fleet_redis(config)
+
+    def feed_for(on_snapshot: Callable[[Snapshot], None]) -> FleetFeed:
+        return FleetFeed(url, time.time, on_snapshot)
+
+    first = Snapshot(host="fleet", fleet=True)
+    return show(create_app(config, feed_for, time.time, wall=wall, fleet=True, first=first))
 
 
 class _Relay:

@@ -61,6 +61,32 @@ def look(config: Config, *, markers_for: str | None = None, tail_lines: int = 50
     return snapshot
 
 
+def fleet_redis(config: Config) -> str:
+    """The Redis in which the hosts of the fleet publish.
+
+    Raises:
+        UsageError: none is configured.
+    """
+    if config.redis is None:
+        raise UsageError("a fleet is what hosts publish in one Redis: name it with --redis URL")
+    return config.redis
+
+
+def look_at_fleet(config: Config) -> Snapshot:
+    """Read what all hosts publish, once.
+
+    Raises:
+        RefusedError: Redis does not say.
+        UsageError: no Redis is configured.
+    """
+    from healconsole.stores.fleetfeed import FleetFeed
+
+    snapshot = FleetFeed(fleet_redis(config), time.time, lambda _: None).once()
+    if snapshot.state_health.state is not SourceState.LIVE:
+        raise RefusedError(f"the fleet is unknown: {snapshot.state_health.detail}")
+    return snapshot
+
+
 def only(snapshot: Snapshot, names: Sequence[str]) -> Snapshot:
     """``snapshot`` with no other healers than ``names``; as it is if none is named.
 
@@ -80,8 +106,8 @@ def the_healer(snapshot: Snapshot, name: str) -> HealerState:
         RefusedError: there is none; the message names those that there are.
     """
     for healer in snapshot.healers:
-        if healer.name == name:
+        if healer.id == name:
             return healer
-    known = [healer.name for healer in snapshot.healers]
+    known = [healer.id for healer in snapshot.healers]
     listed = ", ".join(known[:8]) + (f" and {len(known) - 8} more" if len(known) > 8 else "")
     raise RefusedError(f"no such healer: {name!r}; there are: {listed or 'none'}")

@@ -9,7 +9,7 @@ from typing import Any
 
 from healconsole.cli.errors import DONE
 from healconsole.cli.output import emit_json, paint, shortened, show, table, width
-from healconsole.cli.settings import local_offset, look, only, settings
+from healconsole.cli.settings import local_offset, look, look_at_fleet, only, settings
 from healconsole.core.ages import age, countdown, iso
 from healconsole.core.explain import explain, sentence
 from healconsole.core.records import MICRO
@@ -35,7 +35,7 @@ SHORTEST_NAME = 12
 def run(args: argparse.Namespace) -> int:
     """Show the healers that are named, or all of them."""
     config = settings(args)
-    snapshot = only(look(config), args.names)
+    snapshot = only(look_at_fleet(config) if args.fleet else look(config), args.names)
     now = time.time()
     answer = status_object(snapshot, now, config.thresholds)
     if args.json:
@@ -47,7 +47,8 @@ def run(args: argparse.Namespace) -> int:
     show()
     if not views:
         show("No healers yet: none has a directory in the state root, or an entry in the catalog.")
-    objects = {healer["name"]: healer for healer in answer["healers"]}
+    ids = [healer.id for healer in snapshot.healers]
+    objects = dict(zip(ids, answer["healers"], strict=True))
     for line in healer_lines(snapshot, views, now, objects if args.names else {}):
         show(line)
     return DONE
@@ -93,11 +94,11 @@ def healer_lines(
         return []
     limit = width()
     head, *cells = _fitted([_cells(view) for view in views], limit)
-    by_name = {healer.name: healer for healer in snapshot.healers}
+    by_name = {healer.id: healer for healer in snapshot.healers}
     lines = [paint(head[:limit], "head")]
     for view, line in zip(views, cells, strict=True):
         lines.append(paint(line[:limit], _KINDS[view.severity]))
-        if view.name in objects or view.severity >= ATTENTION:
+        if view.name in objects or (view.severity >= ATTENTION and view.lost_age is None):
             verdict = explain(by_name[view.name], snapshot, None, now)
             said = _sentences(view, sentence(verdict, now, local_offset(now)))
             shown = said if view.name in objects else said[:1]
@@ -131,6 +132,9 @@ def _cells(view: HealerRow) -> tuple[str, ...]:
     beat = "none" if view.beat_age is None else age(view.beat_age) + ("!" * view.beat_stale)
     last = "" if view.last_age is None else f"{visible(view.last_outcome)} {age(view.last_age)}"
     mark = "~" if view.assumed else ""
+    if view.lost_age is not None:
+        name = f"{view.glyph} {visible(view.name)}"
+        return (name, "LOST", age(view.lost_age), tokens + mark, beat, view.mode, last)
     return (
         f"{view.glyph} {visible(view.name)}",
         view.circuit + mark,

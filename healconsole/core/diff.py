@@ -12,7 +12,7 @@ class Changes:
     """What differs between two snapshots."""
 
     healers: frozenset[str]
-    """Names of the healers that are new, gone or not the same."""
+    """Ids of the healers that are new, gone or not the same."""
     audit: bool
     locks: bool
     sources: bool
@@ -33,18 +33,24 @@ def changed(old: Snapshot, new: Snapshot) -> Changes:
         healers=_healers(old, new),
         audit=old.audit is not new.audit and old.audit != new.audit,
         locks=old.locks is not new.locks and old.locks != new.locks,
-        sources=(old.host, old.audit_health, old.state_health, old.redis_health, old.anomalies)
-        != (new.host, new.audit_health, new.state_health, new.redis_health, new.anomalies),
+        sources=_sources(old) != _sources(new),
+    )
+
+
+def _sources(snapshot: Snapshot) -> tuple[object, ...]:
+    return (
+        *(snapshot.host, snapshot.hosts, snapshot.anomalies),
+        *(snapshot.audit_health, snapshot.state_health, snapshot.redis_health),
     )
 
 
 def _healers(old: Snapshot, new: Snapshot) -> frozenset[str]:
     if old.healers is new.healers:
         return frozenset()
-    before: dict[str, HealerState] = {healer.name: healer for healer in old.healers}
+    before: dict[str, HealerState] = {healer.id: healer for healer in old.healers}
     differing: set[str] = set()
     for healer in new.healers:
-        was = before.pop(healer.name, None)
+        was = before.pop(healer.id, None)
         if was is not healer and was != healer:
-            differing.add(healer.name)
+            differing.add(healer.id)
     return frozenset(differing | before.keys())

@@ -31,6 +31,7 @@ class State(IntEnum):
 
 STATE_OF: Final = {
     "open": State.CRITICAL,
+    "lost": State.CRITICAL,
     "corrupt": State.CRITICAL,
     "unreadable": State.CRITICAL,
     "stale": State.CRITICAL,
@@ -83,7 +84,7 @@ def assess(snapshot: Snapshot, now: float, thresholds: Thresholds = DEFAULT_THRE
     counted = "1 healer" if len(views) == 1 else f"{len(views)} healers"
     fine = sum(view.word == OK for view in views)
     text = "; ".join([f"{fine} of {counted} ok", *said])
-    healers = {healer.name: healer for healer in snapshot.healers}
+    healers = {healer.id: healer for healer in snapshot.healers}
     data = _counted(views)
     if len(views) <= DETAILED:
         for view in sorted(views, key=lambda view: view.name):

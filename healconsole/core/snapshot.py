@@ -125,6 +125,31 @@ class HealerState:
     """Newest audit event of a cycle (not an operator's)."""
     intents: tuple[str, ...] = ()
     """Intents seen in the audit log, newest first, each once, at most 50."""
+    host: str = ""
+    """The host that it is on; empty where all are of this one."""
+    lost_since: float | None = None
+    """Since when (epoch seconds) its host tells no more; None while it does."""
+
+    @property
+    def id(self) -> str:
+        """What no other healer in sight is called: its name, on a fleet with its host before it.
+
+        >>> HealerState("reaper", "/x").id, HealerState("reaper", "/x", host="web-07").id
+        ('reaper', 'web-07/reaper')
+        """
+        return f"{self.host}/{self.name}" if self.host else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A host of the fleet, as Redis has it."""
+
+    name: str
+    lost_since: float | None = None
+    """Since when (epoch seconds) it tells no more; None while it does."""
+    healers: int = 0
+    problem: str = ""
+    """What is wrong with what it says; empty if nothing is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +159,11 @@ class Snapshot:
     host: str = ""
     taken_at: float = field(default=0.0, compare=False)
     healers: tuple[HealerState, ...] = ()
-    """Ordered by name."""
+    """Ordered by name, on a fleet by host and name."""
+    hosts: tuple[Host, ...] = ()
+    """Hosts that publish, or did, ordered by name; none where no Redis is configured."""
+    fleet: bool = False
+    """Whether the healers are those of all hosts, and not of one."""
     locks: tuple[Lock, ...] = ()
     halt: HaltRecord | Corrupt | None = None
     """``heal:halt`` as last read."""

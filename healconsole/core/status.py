@@ -15,6 +15,7 @@ from healconsole.core.records import MICRO, Corrupt, OverrideRecord
 from healconsole.core.snapshot import (
     HealerState,
     Heartbeat,
+    Host,
     Lock,
     ScopedBreaker,
     ScopedBucket,
@@ -23,7 +24,13 @@ from healconsole.core.snapshot import (
 from healconsole.core.stops import stops_said
 from healconsole.core.text import encodable
 from healconsole.core.verdict import Verdict
-from healconsole.core.view import DEFAULT_THRESHOLDS, Thresholds, heartbeat_age, markers_active
+from healconsole.core.view import (
+    DEFAULT_THRESHOLDS,
+    Thresholds,
+    healer_row,
+    heartbeat_age,
+    markers_active,
+)
 from healconsole.core.words import Circuit, SourceState
 
 _READABLE = frozenset({SourceState.LIVE, SourceState.POLLING})
@@ -46,6 +53,7 @@ def status_object(
         "redis": {"state": str(redis.state), "latency_ms": redis.latency_ms},
         "stopped": list(stops_said(snapshot, now)),
         "healers": [healer_object(h, snapshot, now, thresholds) for h in snapshot.healers],
+        "hosts": [_host(host, now) for host in snapshot.hosts],
         "locks": [_lock(lock, snapshot, now) for lock in snapshot.locks],
     }
     return _jsonable(found)
@@ -111,6 +119,8 @@ def healer_object(
     policy = limits_of(healer).policy
     return {
         "name": healer.name,
+        "host": healer.host or snapshot.host,
+        "state": healer_row(healer, now, thresholds).word,
         "library": str(healer.library),
         "mode": mode_now(healer, now),
         "hold": _override(healer.hold),
@@ -124,6 +134,17 @@ def healer_object(
         },
         "last": _last(healer.last),
         "verdict": verdict_object(explain(healer, snapshot, None, now)),
+    }
+
+
+def _host(host: Host, now: float) -> dict[str, Any]:
+    lost = None if host.lost_since is None else _span(max(0.0, now - host.lost_since))
+    return {
+        "name": host.name,
+        "state": "live" if lost is None else "lost",
+        "lost_s": lost,
+        "healers": host.healers,
+        "problem": host.problem,
     }
 
 

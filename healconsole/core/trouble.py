@@ -13,7 +13,7 @@ OK = "ok"
 """The word where nothing asks for a look."""
 
 RANKS = (
-    *("open", "corrupt", "unreadable", "forced-open"),
+    *("open", "lost", "corrupt", "unreadable", "forced-open"),
     *("stale", "failing", "half-open", "held", "unknown", OK),
 )
 """The words, worst first: what stopped by itself comes before what an operator stopped, and a
@@ -35,12 +35,20 @@ def trouble(
         now: epoch seconds.
     """
     return (
-        _stopped(healer, worst)
+        _lost(healer, now)
+        or _stopped(healer, worst)
         or (None if stale_age is None else ("stale", _stale_sentence(stale_age)))
         or _failing(healer)
         or _waiting(healer, worst, now)
         or _nothing_wrong(healer)
     )
+
+
+def _lost(healer: HealerState, now: float) -> Trouble | None:
+    """A word and a sentence if nothing that is known of the healer is news."""
+    if healer.lost_since is None:
+        return None
+    return "lost", f"{healer.host} tells no more, for {age(max(0.0, now - healer.lost_since))}"
 
 
 def _stopped(healer: HealerState, worst: WorstCircuit) -> Trouble | None:

@@ -85,6 +85,15 @@ class HealerRow:
     last_age: float | None
     problem: str
     """Why the row is not ok, in one sentence; may hold data from outside."""
+    lost_age: float | None = None
+    """Since when its host tells no more; None while it does."""
+    host: str = ""
+    """Empty where all healers are of this host; else ``name`` begins with it."""
+
+    @property
+    def healer(self) -> str:
+        """The name without the host."""
+        return self.name[len(self.host) + 1 :] if self.host else self.name
 
 
 def healer_row(
@@ -101,7 +110,9 @@ def healer_row(
     severity = _severity(word, mode, healer, limits)
     last = healer.last
     return HealerRow(
-        name=healer.name,
+        name=healer.id,
+        host=healer.host,
+        lost_age=None if healer.lost_since is None else max(0.0, now - healer.lost_since),
         severity=severity,
         glyph=_glyph(severity, mode, healer),
         word=word,

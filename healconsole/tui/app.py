@@ -222,7 +222,7 @@ class ConsoleApp(App[int]):
         else:
             from healconsole.tui.screens.explain import ExplainScreen
 
-            self.push_screen(ExplainScreen(healer.name))
+            self.push_screen(ExplainScreen(healer.id))
 
     def action_audit(self) -> None:
         """Open the log, unless it is open."""
@@ -242,7 +242,8 @@ class ConsoleApp(App[int]):
         """Show every key."""
         from healconsole.tui.screens.help import HelpScreen
 
-        self.push_screen(HelpScreen((keys.REPAIR,) if self._repair else ()))
+        also = {"Demo": (keys.REPAIR,)} if self._repair else {}
+        self.push_screen(HelpScreen(also | ({"Fleet": (keys.GROUP,)} if self.view.fleet else {})))
 
     def action_undo(self) -> None:
         """Take the last act back."""
@@ -296,14 +297,16 @@ def create_app(
     clock: Clock,
     *,
     wall: bool = False,
+    fleet: bool = False,
     repair: Callable[[], str] | None = None,
     first: Snapshot = EMPTY,
 ) -> ConsoleApp:
     """Build the console that ``config`` describes; it opens on the snapshot ``first``.
 
-    A read-only one, and the wall, load and construct nothing that can write.
+    A read-only one, and the wall, load and construct nothing that can write. With ``fleet``
+    the feed is that of all hosts.
     """
-    read_only = config.read_only or wall
+    read_only = config.read_only or wall or fleet
     acts, operator = (None, "") if read_only else _desk(config, clock)
     now = clock()
     view = View(
@@ -318,10 +321,10 @@ def create_app(
         utc_offset_s=time.localtime(now).tm_gmtoff,
         state_root=str(config.state_root),
         audit=str(config.audit),
+        fleet=fleet,
     )
-    return ConsoleApp(
-        view, feed_factory, clock, acts=acts, log=History(config.audit), repair=repair, first=first
-    )
+    log = None if fleet else History(config.audit)
+    return ConsoleApp(view, feed_factory, clock, acts=acts, log=log, repair=repair, first=first)
 
 
 def _desk(config: Config, clock: Clock) -> tuple[Acts, str]:

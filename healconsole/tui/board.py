@@ -52,7 +52,7 @@ class Board:
     def take(self, snapshot: Snapshot, now: float) -> None:
         """Take a snapshot over; the feed hands on what did not change as the same object."""
         old, self._snapshot = self._healers, snapshot
-        self._healers = {healer.name: healer for healer in snapshot.healers}
+        self._healers = {healer.id: healer for healer in snapshot.healers}
         fresh: dict[str, HealerRow] = {}
         for name, healer in self._healers.items():
             if old.get(name) is healer:

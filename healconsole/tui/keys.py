@@ -43,6 +43,7 @@ JUMP = Key("jump", "j", "jump to time", "jump to a time")
 COPY = Key("copy", "c", "copy", "copy the line to the clipboard of your terminal")
 TIMES = Key("times", "T", "times", "ages or absolute times")
 SETTLE = Key("settle", "s", "sort", "the worst first again")
+GROUP = Key("group", "o", "group", "on a fleet: by host, by healer, or the worst of all first")
 REDRAW = Key("redraw", "ctrl+l", "redraw", "paint the whole screen again")
 REPAIR = Key("repair", "F", "fix the cause", "demo only: repair what the bad deploy broke")
 
@@ -50,7 +51,7 @@ EVERYWHERE = (UNDO, AUDIT, LOCKS, HELP, QUIT)
 ACTS = (TRIP, RESET, DRY_RUN, RUN)
 ALL = (
     *ACTS, UNDO, MARK, FILTER, EXPLAIN, OPEN, AUDIT, LOCKS, HELP, QUIT, BACK,
-    FOLLOW, JUMP, COPY, TIMES, SETTLE, REDRAW, REPAIR,
+    FOLLOW, JUMP, COPY, TIMES, SETTLE, GROUP, REDRAW, REPAIR,
 )  # fmt: skip
 
 

@@ -135,3 +135,5 @@ class View:
     state_root: str = ""
     audit: str = ""
     no_color: bool = False
+    fleet: bool = False
+    """Whether the healers are those of all hosts."""

@@ -25,6 +25,7 @@ from healconsole.core.snapshot import (
     CatalogEntry,
     HealerState,
     Heartbeat,
+    Host,
     Lock,
     ScopedBreaker,
     ScopedBucket,
@@ -365,4 +366,32 @@ def many(number: int = 60) -> Snapshot:
     return _site(
         tuple(replace(base[index % 7 == 3], name=f"healer-{index:03d}") for index in range(number)),
         _events(opened=True),
+    )
+
+
+def fleet() -> Snapshot:
+    """Three hosts: one with an open circuit, one that tells no more, one that is well."""
+    sites = {"db-03": healthy(), "web-07": one_open(), "web-19": healthy()}
+    lost = {"web-19": NOW - 252}
+    healers = tuple(
+        replace(healer, host=host, lost_since=lost.get(host))
+        for host, site in sites.items()
+        for healer in site.healers
+        if healer.name in {"worker-queue-healer", "disk-reaper"} or host == "web-07"
+    )
+    lines = [
+        replace(line, host=host)
+        for host, site in sites.items()
+        for line in site.audit.lines
+        if isinstance(line, AuditEvent) and line.ts is not None
+        if host == "web-07" or line.ts > NOW - 3000
+    ]
+    lines.sort(key=lambda line: line.ts or 0)
+    return replace(
+        one_open(),
+        host="fleet, 3 hosts",
+        fleet=True,
+        hosts=tuple(Host(host, lost.get(host), 4) for host in sites),
+        healers=healers,
+        audit=AuditTail("the fleet's audit stream", 0, 20_000_000, tuple(lines)),
     )

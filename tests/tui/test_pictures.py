@@ -177,3 +177,17 @@ def test_dialog_dry_run(picture: Picture, size: tuple[int, int]) -> None:
 @pytest.mark.parametrize("size", SIZES)
 def test_dialog_run(picture: Picture, size: tuple[int, int]) -> None:
     picture(scenes.one_open(), size, "x")
+
+
+@pytest.mark.parametrize("size", SMALL_AND_NORMAL)
+def test_fleet_home(picture: Picture, size: tuple[int, int]) -> None:
+    picture(scenes.fleet(), size, fleet=True)
+
+
+@pytest.mark.parametrize("size", SMALL_AND_NORMAL)
+def test_fleet_by_host(picture: Picture, size: tuple[int, int]) -> None:
+    picture(scenes.fleet(), size, "o", fleet=True)
+
+
+def test_fleet_wall(picture: Picture) -> None:
+    picture(scenes.fleet(), (120, 40), fleet=True, wall=True, operator="", incident="")

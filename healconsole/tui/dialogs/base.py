@@ -61,7 +61,7 @@ class ActDialog(AskingDialog):
     def heading(self) -> str:
         """The act and its target; displayable."""
         if len(self.healers) == 1:
-            return f"{self.VERB} {visible(self.healers[0].name)}"
+            return f"{self.VERB} {visible(self.healers[0].id)}"
         return f"{self.VERB} {len(self.healers)} healers"
 
     @property

@@ -37,7 +37,7 @@ class RunDialog(AskingDialog):
     def compose(self) -> ComposeResult:
         """Lanes on top, then what is asked."""
         with Vertical(id="dialog"):
-            yield Static(Content(visible(f"Run one cycle of {self.healer.name}")), id="heading")
+            yield Static(Content(visible(f"Run one cycle of {self.healer.id}")), id="heading")
             with VerticalScroll(id="facts", can_focus=False):
                 yield CellView(id="plan")
             yield from self.compose_reason()

@@ -88,6 +88,7 @@ class AuditScreen(ConsoleScreen):
         view.lay_out(
             longest=app.board.longest_name,
             utc_offset_s=app.view.utc_offset_s,
+            hosts=app.view.fleet,
         )
         added = self._window.take_tail(snapshot.audit, follow=self._follow)
         if added or len(view.events) != len(self._window.lines):

@@ -72,7 +72,7 @@ class HealerScreen(ActingScreen):
         self.query_one("#healer-rule", Rule).label(self.healer_name, about)
         self.query_one("#parts", Pager).draw()
         self.query_one(TailPane).show(
-            of_healer(snapshot.audit.lines, self.healer_name),
+            of_healer(snapshot.audit.lines, *self._named()),
             longest=12,
             utc_offset_s=app.view.utc_offset_s,
             empty="none among the newest lines of the log; a shows the whole log",
@@ -88,7 +88,14 @@ class HealerScreen(ActingScreen):
 
     def action_audit(self) -> None:
         """The log of this healer alone."""
-        self.app.push_screen(AuditScreen(f"healer:{self.healer_name}"))
+        name, host = self._named()
+        of = f" host:{host}" if host is not None else ""
+        self.app.push_screen(AuditScreen(f"healer:{name}{of}"))
+
+    def _named(self) -> tuple[str, str | None]:
+        """The healer's own name, and on a fleet its host's."""
+        host, slash, name = self.healer_name.rpartition("/")
+        return name, host if slash else None
 
     def _parts(self, width: int) -> list[Line]:
         app = self.console_app

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -42,9 +42,10 @@ class HelpScreen(ConsoleModal[None]):
         Binding("question_mark,q", "back", "close", show=False)
     ]
 
-    def __init__(self, also: Iterable[Key] = ()) -> None:
+    def __init__(self, also: Mapping[str, Sequence[Key]] | None = None) -> None:
         super().__init__("Help")
-        self._also = tuple(also)
+        self._also = dict(also or {})
+        """Groups of keys that are not everybody's, by their titles."""
 
     def body(self) -> ComposeResult:
         """The lines."""
@@ -52,7 +53,7 @@ class HelpScreen(ConsoleModal[None]):
 
     def _drawn(self, width: int) -> list[Line]:
         lines: list[Line] = []
-        for title, group in (*_GROUPS, *((("Demo", self._also),) if self._also else ())):
+        for title, group in (*_GROUPS, *self._also.items()):
             lines.append((gap(1), cell(title, "head")))
             for key in group:
                 spelled = self.app.get_key_display(Binding(self.console_app.keys_of(key), ""))

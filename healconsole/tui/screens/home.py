@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 
+from healconsole.core.grouping import Grouping, grouped, row_filter
 from healconsole.core.snapshot import HealerState, Snapshot
 from healconsole.tui import keys
 from healconsole.tui.keys import Key
@@ -34,6 +35,7 @@ class HomeScreen(ActingScreen):
         *(keys.binding(key) for key in (keys.MARK, keys.FILTER, keys.EXPLAIN)),
         keys.binding(keys.OPEN),
         keys.binding(keys.SETTLE, show=False),
+        keys.binding(keys.GROUP, show=False),
         keys.binding(keys.BACK, show=False),
     ]
     AUTO_FOCUS = "HealerTable"
@@ -41,6 +43,7 @@ class HomeScreen(ActingScreen):
     def __init__(self) -> None:
         super().__init__()
         self._filter = ""
+        self._grouping = Grouping.NONE
 
     def compose(self) -> ComposeResult:
         """Lay the parts out; the stylesheet places them for the size there is."""
@@ -67,8 +70,8 @@ class HomeScreen(ActingScreen):
         listed = app.board.rows
         self._fit(table, len(listed))
         if self._filter:
-            listed = tuple(row for row in listed if self._filter in row.name.lower())
-        table.show_rows(listed)
+            listed = tuple(filter(row_filter(self._filter), listed))
+        table.show_rows(grouped(listed, self._grouping), self._grouping)
         self.show_status(snapshot, now)
         self._label_top(table)
         at_length = self.has_class("-wide") and self.has_class("-high")
@@ -85,6 +88,7 @@ class HomeScreen(ActingScreen):
             longest=app.board.longest_name,
             utc_offset_s=app.view.utc_offset_s,
             empty="no audit events yet",
+            hosts=app.view.fleet,
         )
 
     def _tell_of_selected(self) -> None:
@@ -122,7 +126,7 @@ class HomeScreen(ActingScreen):
         marked = self.query_one(HealerTable).marked
         if not marked:
             return super().subjects()
-        return tuple(h for h in self.console_app.snapshot.healers if h.name in marked)
+        return tuple(h for h in self.console_app.snapshot.healers if h.id in marked)
 
     def action_open(self) -> None:
         """Open the healer under the cursor."""
@@ -139,6 +143,15 @@ class HomeScreen(ActingScreen):
     def action_filter(self) -> None:
         """Type a part of a healer's name."""
         self.query_one(Prompt).ask("filter", "healers named", self._filter)
+
+    def action_group(self) -> None:
+        """Put together what is on one host, or what is one healer."""
+        if not self.console_app.view.fleet:
+            self.console_app.say("group: all of these healers are of one host")
+            return
+        self._grouping = self._grouping.after()
+        self.query_one(HealerTable).settle()
+        self._again()
 
     def action_back(self) -> None:
         """Take the marks away, then the filter."""
@@ -174,6 +187,7 @@ class HomeScreen(ActingScreen):
         hidden = len(table.order) - len(table.visible_names()) if table.size.height else 0
         notes = [
             f"/{self._filter}" if self._filter else "",
+            self._grouping.value if self._grouping is not Grouping.NONE else "",
             f"{len(table.marked)} marked" if table.marked else "",
             f"{len(table.order)} healers, {hidden} out of sight" if hidden > 0 else "",
         ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -32,6 +32,9 @@ _BOXES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 )
 """How bad each box is, what it says, and the states that it counts."""
 
+_LOST = ("-bad", "✖ LOST", ("lost",))
+"""The box that a fleet has more."""
+
 
 class WallScreen(ConsoleScreen):
     """Big counts, only what needs attention, and the last events. Nothing here writes."""
@@ -43,7 +46,7 @@ class WallScreen(ConsoleScreen):
         """Lay the parts out."""
         yield CellView(id="wall-top")
         with Horizontal(id="wall-boxes"):
-            for tone, says, _ in _BOXES:
+            for tone, says, _ in self._boxes():
                 with Vertical(classes=f"box {tone}"):
                     yield Digits("0")
                     yield Label(says, markup=False)
@@ -77,14 +80,18 @@ class WallScreen(ConsoleScreen):
             longest=app.board.longest_name,
             utc_offset_s=app.view.utc_offset_s,
             empty="none yet",
+            hosts=app.view.fleet,
         )
 
     def refresh_keys(self) -> None:
         """A wall has no keys to show; q, ? and a work all the same."""
 
+    def _boxes(self) -> Sequence[tuple[str, str, tuple[str, ...]]]:
+        return (_BOXES[0], _LOST, *_BOXES[1:]) if self.console_app.view.fleet else _BOXES
+
     def _count(self, found: Mapping[str, int]) -> None:
         boxes = self.query(".box").results(Vertical)
-        for box, (_, _, words) in zip(boxes, _BOXES, strict=True):
+        for box, (_, _, words) in zip(boxes, self._boxes(), strict=True):
             number = sum(found.get(word, 0) for word in words)
             digits = box.query_one(Digits)
             if digits.value != str(number):

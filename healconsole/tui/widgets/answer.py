@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from healconsole.core.ages import clock_time
+from healconsole.core.ages import age, clock_time
 from healconsole.core.explain import explain, sentence
 from healconsole.core.snapshot import HealerState, Snapshot
+from healconsole.core.verdict import Verdict
 from healconsole.tui.widgets.cells import Line, cell, fit, folded, gap
 from healconsole.tui.widgets.cellview import CellView
 from healconsole.tui.widgets.healerparts import parts_lines
@@ -51,8 +52,7 @@ def answer_lines(
 ) -> list[Line]:
     """Return the sentence, what it was asked for, and one line for each guardrail."""
     verdict = explain(healer, snapshot, intent, now)
-    says = sentence(verdict, now, utc_offset_s)
-    tone = verdict_tone(verdict)
+    says, tone = _says(healer, verdict, now, utc_offset_s)
     return [
         *((gap(1), cell(part, tone)) for part in folded(says, width - 2)),
         (gap(1), cell("for ", "dim"), fit(verdict.intent, width - 6, "text")),
@@ -65,18 +65,33 @@ def _short(
     healer: HealerState, snapshot: Snapshot, now: float, width: int, utc_offset_s: int
 ) -> list[Line]:
     verdict = explain(healer, snapshot, None, now)
-    says = f"{healer.name} {sentence(verdict, now, utc_offset_s)}"
-    tone = verdict_tone(verdict)
+    says, tone = _says(healer, verdict, now, utc_offset_s)
+    says = f"{healer.id} {says}"
     return [
         *((gap(1), cell(part, tone)) for part in folded(says, width - 2, 2)),
         compact_ladder(verdict, width),
     ]
 
 
+def _says(healer: HealerState, verdict: Verdict, now: float, utc_offset_s: int) -> tuple[str, str]:
+    """The answer with its tone. Of a host that tells no more, only what it told is known."""
+    if healer.lost_since is not None:
+        ago = age(max(0.0, now - healer.lost_since))
+        says = f"is LOST: {healer.host} tells no more, for {ago}; below is what it told last"
+        return says, "alarm"
+    return sentence(verdict, now, utc_offset_s), verdict_tone(verdict)
+
+
 def _nobody(snapshot: Snapshot, width: int) -> list[Line]:
     """What to do when there is no healer at all."""
     detail = snapshot.state_health.detail
     lines: list[Line] = [(gap(1), fit(detail, width - 2, "warn"))] if detail else []
+    if snapshot.fleet:
+        says = (
+            "No host publishes in this Redis yet. Let healconsole publish run on each host, with "
+            "the same --redis (or HEAL_REDIS_URL); its healers appear here within a second."
+        )
+        return lines + [(gap(1), cell(part, "text")) for part in folded(says, width - 2, 6)]
     says = (
         "Point --state-root (or HEAL_STATE_ROOT) at the directory that your healers keep their "
         "state in; each appears here with its first cycle. To see how this looks with healers "

@@ -19,7 +19,8 @@ class AuditColumns:
     width: int
     healer: int
     outcome: int = 15
-    host: int = 0
+    hosts: bool = False
+    """Whether the host stands before the healer."""
     date: bool = False
 
     @property
@@ -28,10 +29,15 @@ class AuditColumns:
         return self.width >= _BROAD
 
 
-def audit_columns(width: int, *, healer: bool = True, longest: int = 20) -> AuditColumns:
-    """Lay out an audit line for ``width``; without the healer where all are of one."""
-    name = min(max(12, longest), 20 if width < _BROAD else 28) if healer else 0
-    return AuditColumns(width, name)
+def audit_columns(
+    width: int, *, healer: bool = True, longest: int = 20, hosts: bool = False
+) -> AuditColumns:
+    """Lay out an audit line for ``width``; without the healer where all are of one, and with
+    the host before it where they are of several.
+    """
+    most = (20 if width < _BROAD else 28) + (4 if hosts else 0)
+    name = min(max(12, longest), most) if healer else 0
+    return AuditColumns(width, name, hosts=hosts)
 
 
 def audit_line(
@@ -58,7 +64,8 @@ def audit_line(
     when = "??:??:??" if line.ts is None else clock_time(line.ts, utc_offset_s)
     cells: list[Cell] = [gap(1), cell(when, "dim"), gap(1)]
     if columns.healer:
-        cells += [fit(line.healer or "-", columns.healer), gap(1)]
+        of = f"{line.host}/" if columns.hosts else ""
+        cells += [fit(of + (line.healer or "-"), columns.healer), gap(1)]
     outcome = _outcome(line, columns.outcome, sign.tone)
     cells += [cell(sign.glyph, sign.tone), gap(1), outcome, gap(1)]
     if alone:

@@ -54,6 +54,7 @@ class AuditView(CellView, can_focus=True):
         self._utc_offset_s = 0
         self._columns = AuditColumns(80, 20)
         self._longest = 12
+        self._hosts = False
         self._drawn: dict[tuple[int, int], Line] = {}
 
     @property
@@ -85,10 +86,10 @@ class AuditView(CellView, can_focus=True):
             self._drawn[key] = drawn
         return drawn
 
-    def lay_out(self, *, longest: int, utc_offset_s: int) -> None:
-        """Use these widths and this zone."""
-        if (longest, utc_offset_s) != (self._longest, self._utc_offset_s):
-            self._longest, self._utc_offset_s = longest, utc_offset_s
+    def lay_out(self, *, longest: int, utc_offset_s: int, hosts: bool = False) -> None:
+        """Use these widths and this zone; ``hosts`` says that the events are of several."""
+        if (longest, utc_offset_s, hosts) != (self._longest, self._utc_offset_s, self._hosts):
+            self._longest, self._utc_offset_s, self._hosts = longest, utc_offset_s, hosts
             self._relayout()
 
     def show_events(self, lines: Sequence[AuditLine], *, follow: bool) -> None:
@@ -162,7 +163,9 @@ class AuditView(CellView, can_focus=True):
         self._relayout()
 
     def _relayout(self) -> None:
-        self._columns = audit_columns(self.size.width or 80, longest=self._longest)
+        self._columns = audit_columns(
+            self.size.width or 80, longest=self._longest, hosts=self._hosts
+        )
         self._drawn.clear()
         if self.marked_line is not None:
             self._keep_in_sight(self.marked_line)

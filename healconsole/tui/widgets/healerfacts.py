@@ -15,6 +15,9 @@ _LABEL = 11
 def facts_lines(healer: HealerState, now: float, width: int, utc_offset_s: int) -> list[Line]:
     """Return what the healer's loop and its catalog entry say."""
     lines: list[Line] = []
+    if healer.host:
+        lost = "" if healer.lost_since is None else ": LOST, it tells no more"
+        lines += _field("host", healer.host + lost, width, "alarm" if lost else "text")
     if healer.problem:
         lines += _field("problem", healer.problem, width, "alarm")
     lines += _field("loop", _loop(healer), width)

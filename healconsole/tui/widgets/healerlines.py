@@ -41,11 +41,11 @@ class Columns:
         return self.scope > 0
 
 
-def columns_for(width: int, names: Iterable[str]) -> Columns:
-    """Lay the columns out for ``width``."""
+def columns_for(width: int, names: Iterable[str], *, hosts: bool = False) -> Columns:
+    """Lay the columns out for ``width``; names with a ``hosts``' before them need more of it."""
     longest = max((len(name) for name in names), default=12)
     if width < WIDE:
-        return Columns(name=max(8, width - 59))
+        return Columns(name=max(8, width - 53), marks=0) if hosts else Columns(max(8, width - 59))
     # What is left after the columns of fixed width goes to the names, then to the scopes.
     spare = width - 90
     name = min(max(12, longest + 1), max(20, spare - 8))
@@ -68,8 +68,7 @@ def header_line(columns: Columns) -> Line:
         fit("TOKENS", tokens, "head"),
         gap(1),
         *((fit("NEXT", columns.next_token, "head", right=True), gap(1)) if columns.wide else ()),
-        fit("MARKS", columns.marks, "head", right=True),
-        gap(1),
+        *((fit("MARKS", columns.marks, "head", right=True), gap(1)) if columns.marks else ()),
         fit("BEAT", columns.beat, "head", right=True),
         gap(2),
         fit("MODE", columns.mode, "head"),
@@ -79,8 +78,10 @@ def header_line(columns: Columns) -> Line:
     return tuple(cells)
 
 
-def healer_line(row: HealerRow, columns: Columns, *, cursor: bool, marked: bool) -> Line:
-    """Return the line of one healer."""
+def healer_line(
+    row: HealerRow, columns: Columns, *, cursor: bool, marked: bool, name: str = ""
+) -> Line:
+    """Return the line of one healer; ``name`` is what it is called there, else its own."""
     severity = SEVERITY_SIGNS[min(row.severity, len(SEVERITY_SIGNS) - 1)]
     tone = "ok" if row.glyph == "✔" else severity.tone
     strong = "strong" if row.severity >= 3 else "text"
@@ -89,14 +90,13 @@ def healer_line(row: HealerRow, columns: Columns, *, cursor: bool, marked: bool)
         cell("▌" if cursor else " ", "info"),
         cell(row.glyph, tone),
         gap(1),
-        fit(row.name, columns.name, strong),
+        fit(name or row.name, columns.name, strong),
         gap(1),
         *_circuit(row, columns),
         gap(1),
         *_tokens(row, columns),
         gap(1),
-        _marks(row, columns.marks),
-        gap(1),
+        *((_marks(row, columns.marks), gap(1)) if columns.marks else ()),
         _beat(row, columns.beat),
         gap(2),
         _mode(row, columns.mode),
@@ -106,6 +106,11 @@ def healer_line(row: HealerRow, columns: Columns, *, cursor: bool, marked: bool)
 
 
 def _circuit(row: HealerRow, columns: Columns) -> tuple[Cell, ...]:
+    if row.lost_age is not None:
+        # What its circuits were when its host was last heard of is no news of now.
+        lost = fit("LOST", columns.word, "alarm"), gap(1)
+        left = fit(age(row.lost_age), columns.left, "alarm", right=True)
+        return (*lost, left, gap(columns.scope + columns.wide))
     sign = CIRCUIT_SIGNS[row.circuit]
     word = sign.word + (f" x{row.circuits_bad}" if row.circuits_bad > 1 else "")
     if row.assumed:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
 from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
+from healconsole.core.grouping import Grouping, group_of, heading
 from healconsole.core.view import HealerRow
-from healconsole.tui.widgets.cells import Line
+from healconsole.tui.widgets.cells import Line, cell, gap
 from healconsole.tui.widgets.cellview import CellView
 from healconsole.tui.widgets.healerlines import Columns, columns_for, header_line, healer_line
+
+_CALLED: dict[Grouping, Callable[[HealerRow], str]] = {
+    Grouping.NONE: lambda row: row.name,
+    Grouping.HOST: lambda row: row.healer,
+    Grouping.HEALER: lambda row: row.host,
+}
+"""What a row is called where its group is named above it."""
 
 _Drawn = tuple[HealerRow, bool, bool]
 
@@ -55,6 +64,9 @@ class HealerTable(CellView, can_focus=True):
         self._rows: dict[str, HealerRow] = {}
         self._cursor: str | None = None
         self._held = False
+        self._grouping = Grouping.NONE
+        self._named: list[str | None] = []
+        """What each line below the heads shows: a healer's name, or None for a group's."""
         self._columns = columns_for(80, ())
         self._drawn: dict[str, tuple[_Drawn, Line]] = {}
 
@@ -71,14 +83,18 @@ class HealerTable(CellView, can_focus=True):
     def visible_names(self) -> list[str]:
         """Return the names whose rows are in sight."""
         top = self.scroll_offset.y
-        return self._order[top : top + max(0, self.size.height - self.fixed)]
+        lines = self._named[top : top + max(0, self.size.height - self.fixed)]
+        return [name for name in lines if name is not None]
 
     def settle(self) -> None:
         """Let the worst come first again."""
         self._held = False
 
-    def show_rows(self, rows: Iterable[HealerRow]) -> None:
-        """Show these rows, given worst first."""
+    def show_rows(self, rows: Iterable[HealerRow], grouping: Grouping = Grouping.NONE) -> None:
+        """Show these rows, given worst first, or group after group with a line above each."""
+        if grouping is not self._grouping:
+            self._grouping = grouping
+            self._drawn.clear()
         ordered = {row.name: row for row in rows}
         names = self._placed(list(ordered))
         if set(names) != set(self._rows):
@@ -145,10 +161,14 @@ class HealerTable(CellView, can_focus=True):
     def on_click(self, event: events.Click) -> None:
         """Select the clicked row; open it on the second click."""
         index = self.line_at(event.y) - self.fixed
-        if event.y >= self.fixed and 0 <= index < len(self._order):
-            self.select(self._order[index])
+        if event.y >= self.fixed and 0 <= index < len(self._named):
+            name = self._named[index]
+            if name is None:
+                return
+            self._held = True
+            self.select(name)
             if event.chain == 2:
-                self.post_message(self.Opened(self._order[index]))
+                self.post_message(self.Opened(name))
 
     def _placed(self, names: list[str]) -> list[str]:
         """The order to show: as given, or as it was while somebody is reading."""
@@ -160,7 +180,8 @@ class HealerTable(CellView, can_focus=True):
         return kept + [name for name in names if name not in seen]
 
     def _lay_out(self, names: Iterable[str]) -> None:
-        columns = columns_for(self.size.width or 80, names)
+        hosts = any("/" in name for name in names)
+        columns = columns_for(self.size.width or 80, names, hosts=hosts)
         if columns != self._columns:
             self._columns = columns
             self._drawn.clear()
@@ -172,25 +193,39 @@ class HealerTable(CellView, can_focus=True):
 
     def _draw(self) -> None:
         lines = [header_line(self._columns)]
-        lines.extend(self._line(name) for name in self._order)
+        if self._grouping is Grouping.NONE:
+            self._named = list(self._order)
+            lines.extend(self._line(name) for name in self._order)
+        else:
+            self._named = []
+            for group, members in groupby(self._order, self._group):
+                rows = [self._rows[name] for name in members]
+                lines.append((gap(1), cell(heading(group, rows), "head")))
+                lines.extend(self._line(row.name) for row in rows)
+                self._named += [None, *(row.name for row in rows)]
         self.show_lines(lines)
         self.mark_line(
-            self._order.index(self._cursor) + self.fixed if self._cursor in self._order else None
+            self._named.index(self._cursor) + self.fixed if self._cursor in self._rows else None
         )
+
+    def _group(self, name: str) -> str:
+        return group_of(self._rows[name], self._grouping)
 
     def _line(self, name: str) -> Line:
         drawn = (self._rows[name], name == self._cursor, name in self.marked)
         kept = self._drawn.get(name)
         if kept is not None and kept[0] == drawn:
             return kept[1]
-        line = healer_line(drawn[0], self._columns, cursor=drawn[1], marked=drawn[2])
+        row, cursor, marked = drawn
+        called = _CALLED[self._grouping](row)
+        line = healer_line(row, self._columns, cursor=cursor, marked=marked, name=called)
         self._drawn[name] = (drawn, line)
         return line
 
     def _keep_in_sight(self) -> None:
-        if self._cursor not in self._order:
+        if self._cursor not in self._rows:
             return
-        index = self._order.index(self._cursor)
+        index = self._named.index(self._cursor)
         top = self.scroll_offset.y
         height = max(1, self.size.height - self.fixed)
         if index < top:

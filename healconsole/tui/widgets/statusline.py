@@ -16,6 +16,7 @@ from healconsole.tui.words import SOURCE_SIGNS
 
 _STATE_SIGNS: Mapping[str, tuple[str, str]] = {
     "open": ("✖", "alarm"),
+    "lost": ("✖", "alarm"),
     "corrupt": ("✖", "alarm"),
     "unreadable": ("✖", "alarm"),
     "forced-open": ("✖", "bad"),
@@ -77,8 +78,10 @@ def second_line(status: Status, width: int) -> Line:
     if snapshot.audit.unparsable:
         left += [cell(f"  ! {snapshot.audit.unparsable} unparsable", "warn")]
     left += [gap(3), *_source("redis", snapshot.redis_health, status.now)]
-    number = len(snapshot.healers)
-    left += [gap(3), *_source("state", snapshot.state_health, status.now, f"{number} healers")]
+    healers = f"{len(snapshot.healers)} healers"
+    left += [gap(3), *_source("state", snapshot.state_health, status.now, healers)]
+    if lost := sum(host.lost_since is not None for host in snapshot.hosts) * snapshot.fleet:
+        left.append(cell(f", {lost} host{'s' if lost > 1 else ''} LOST", "alarm"))
     if status.feed_silent_s:
         left += [gap(2), cell(f"! no news for {age(status.feed_silent_s)}", "alarm")]
     left += [piece for text in snapshot.anomalies for piece in (gap(2), cell(f"! {text}", "warn"))]

@@ -25,14 +25,22 @@ class TailPane(CellView):
         self._longest = 12
         self._utc_offset_s = 0
         self._empty = ""
+        self._hosts = False
         self._drawn: dict[tuple[int, int, str], tuple[Line, ...]] = {}
 
     def show(
-        self, lines: Sequence[AuditLine], *, longest: int, utc_offset_s: int, empty: str = ""
+        self,
+        lines: Sequence[AuditLine],
+        *,
+        longest: int,
+        utc_offset_s: int,
+        empty: str = "",
+        hosts: bool = False,
     ) -> None:
         """Show the end of ``lines``; ``longest`` is the widest healer's name, ``empty`` said for
-        none.
+        none, ``hosts`` whether they are of several.
         """
+        self._hosts = hosts
         if longest != self._longest or utc_offset_s != self._utc_offset_s:
             self._drawn.clear()
         if lines is self._source and longest == self._longest and empty == self._empty:
@@ -50,7 +58,9 @@ class TailPane(CellView):
         height, width = self.size.height, self.size.width
         if not height or not width:
             return
-        columns = audit_columns(width, healer=not self._of_one, longest=self._longest)
+        columns = audit_columns(
+            width, healer=not self._of_one, longest=self._longest, hosts=self._hosts
+        )
         tall = not columns.broad and height >= _TWO_EACH_FROM
         newest = self._source[-height // 2 :] if tall else self._source[-height:]
         if not newest:
@@ -79,6 +89,14 @@ def newest_lines(tail: AuditTail) -> Sequence[AuditLine]:
     return (*tail.earlier, *tail.lines)
 
 
-def of_healer(lines: Sequence[AuditLine], name: str) -> tuple[AuditEvent, ...]:
-    """Return the events of one healer."""
-    return tuple(line for line in lines if isinstance(line, AuditEvent) and line.healer == name)
+def of_healer(
+    lines: Sequence[AuditLine], name: str, host: str | None = None
+) -> tuple[AuditEvent, ...]:
+    """Return the events of one healer, on whatever host or on one."""
+    return tuple(
+        line
+        for line in lines
+        if isinstance(line, AuditEvent)
+        and line.healer == name
+        and (host is None or line.host == host)
+    )
