@@ -119,7 +119,7 @@ def environment(site: Path, shared_redis: RedisServer) -> dict[str, str]:
     }
 
 
-def run_session(script: str, place: Path) -> str:
+def run_session(script: str, place: Path, **more: str) -> str:
     """Run ``script`` in ``place``, where the README's files are; what it printed."""
     for block in blocks():
         if block.how.startswith("file: "):
@@ -133,6 +133,7 @@ def run_session(script: str, place: Path) -> str:
             "HEAL_SETTLE": "0",  # the five seconds between an act and its check
             "HEAL_STATE_ROOT": str(place / "state"),
             "HEAL_AUDIT_FILE": str(place / "audit.jsonl"),
+            **more,
         },
         cwd=place, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
@@ -221,6 +222,14 @@ def test_the_same_healer_in_other_languages_acts(name: str, tmp_path: Path) -> N
         test = re.search(r"its test is one line: `(.+?)`", README)
         assert test
         run_session(f"python3 -c 'from spool_healer import *; assert {test[1]}'", tmp_path)
+
+
+def test_a_host_tells_the_fleet_of_itself(tmp_path: Path, redis_url: str) -> None:
+    write_healers(tmp_path / "state", 1)
+    said = run_session(session("fleet"), tmp_path, HEAL_REDIS_URL=redis_url)
+    assert "1 healers and 0 new events published" in said
+    assert "fleet, 1 host " in said
+    assert "/healer-0000" in said
 
 
 def test_a_legacy_healer_moves_by_one_line(tmp_path: Path) -> None:

@@ -53,9 +53,10 @@ def status_object(
         "redis": {"state": str(redis.state), "latency_ms": redis.latency_ms},
         "stopped": list(stops_said(snapshot, now)),
         "healers": [healer_object(h, snapshot, now, thresholds) for h in snapshot.healers],
-        "hosts": [_host(host, now) for host in snapshot.hosts],
         "locks": [_lock(lock, snapshot, now) for lock in snapshot.locks],
     }
+    if snapshot.fleet:
+        found["hosts"] = [_host(host, now) for host in snapshot.hosts]
     return _jsonable(found)
 
 
@@ -117,10 +118,10 @@ def healer_object(
 ) -> dict[str, Any]:
     """Return one healer of `status_object`."""
     policy = limits_of(healer).policy
+    of_fleet = {"host": healer.host, "state": healer_row(healer, now, thresholds).word}
     return {
         "name": healer.name,
-        "host": healer.host or snapshot.host,
-        "state": healer_row(healer, now, thresholds).word,
+        **(of_fleet if snapshot.fleet else {}),
         "library": str(healer.library),
         "mode": mode_now(healer, now),
         "hold": _override(healer.hold),

@@ -143,14 +143,6 @@ class RedisLink:
         """
         return self.release(key, token)
 
-    def ask(self, question: Callable[[Redis], T]) -> T:
-        """Return what `question` makes of a client; it may ask once, without retries.
-
-        Raises:
-            RedisUnknown: no answer is to be had.
-        """
-        return self._guarded(question)
-
     def close(self) -> None:
         """Close all connections; a later call opens new ones."""
         client, self._client = self._client, None

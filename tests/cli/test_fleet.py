@@ -34,7 +34,7 @@ class Host:
     def __init__(self, site: Site, name: str, url: str) -> None:
         self.site = site
         self.environment = {"HEAL_REDIS_URL": url, "HEALCONSOLE_HOST": name}
-        self.publisher: subprocess.Popen[str] | None = None
+        self.publisher: subprocess.Popen[bytes] | None = None
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         return self.site.run(*words, environment=self.environment)
@@ -47,18 +47,21 @@ class Host:
         return {f"{healer['host']}/{healer['name']}": healer for healer in found["healers"]}
 
     def start(self, lease: str) -> None:
-        self.publisher = subprocess.Popen(
-            (*PROGRAM, "publish", "--lease", lease, *self.site.options),
-            env={**self.site.environment, **self.environment},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        with (self.site.root / "said").open("w") as said:
+            self.publisher = subprocess.Popen(
+                (*PROGRAM, "publish", "--lease", lease, *self.site.options),
+                env={**self.site.environment, **self.environment},
+                stderr=said,
+            )
 
-    def end(self, number: int) -> tuple[int, str]:
+    def said(self) -> str:
+        """What the publisher complained of."""
+        return (self.site.root / "said").read_text()
+
+    def end(self, number: int) -> int:
         assert self.publisher is not None
         self.publisher.send_signal(number)
-        _, said = self.publisher.communicate(timeout=20)
-        return self.publisher.returncode, said
+        return self.publisher.wait(timeout=20)
 
 
 @pytest.fixture
@@ -67,7 +70,7 @@ def host(site: Site, redis_server: RedisServer) -> Iterator[Host]:
     yield made
     if made.publisher is not None and made.publisher.poll() is None:
         made.publisher.kill()
-        made.publisher.communicate()
+        made.publisher.wait()
 
 
 def test_a_host_is_told_once_and_taken_off_again(host: Host) -> None:
@@ -97,13 +100,15 @@ def test_a_publisher_goes_on_through_a_redis_that_restarts_and_is_lost_when_it_e
     )  # fmt: skip
     host.site.write(
         "worker-queue-healer/cb/restart_worker",
-        f"3 32503680000 3 600 forced-open 0\n",
+        "3 32503680000 3 600 forced-open 0\n",
     )
+    wait_for(lambda: "Redis unknown: " in host.said())
     redis_server.start()  # and it has forgotten everything
-    wait_for(lambda: host.fleet().get("web-07/worker-queue-healer", {}).get("state") == "forced-open")
-    code, said = host.end(signal.SIGTERM)
-    assert code == 0
-    assert said.count("Redis unknown: ") == said.count("Redis is told again") == 1
+    wait_for(
+        lambda: host.fleet().get("web-07/worker-queue-healer", {}).get("state") == "forced-open"
+    )
+    assert host.end(signal.SIGTERM) == 0
+    assert host.said().count("Redis unknown: ") == host.said().count("Redis is told again") == 1
     wait_for(lambda: {healer["state"] for healer in host.fleet().values()} == {"lost"})
     import redis
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import orjson
 import pytest
@@ -48,7 +47,18 @@ def test_a_healer_shows_on_the_fleet_as_it_shows_on_its_host(name: str) -> None:
 
 def test_every_record_comes_back_as_it_was() -> None:
     claim = ClaimRecord(
-        0, 12, 34, "0badcafe", int(NOW), "ab" * 32, "restart_worker", True, int(NOW), 5, "x y=1", True
+        0,
+        12,
+        34,
+        "0badcafe",
+        int(NOW),
+        "ab" * 32,
+        "restart_worker",
+        probe=True,
+        last_refill=int(NOW),
+        tokens_micro=5,
+        intent="x y=1",
+        alive=True,
     )
     n = bucket_number(NOW, 300)
     healer = replace(
@@ -104,7 +114,7 @@ def test_a_document_is_of_its_host_and_as_long_as_it_says() -> None:
 
 @given(name=st.sampled_from(sorted(HEALERS)), junk=JUNK, data=st.data())
 def test_a_line_with_junk_in_it_is_a_healer_with_a_problem_or_refused(
-    name: str, junk: Any, data: st.DataObject
+    name: str, junk: object, data: st.DataObject
 ) -> None:
     found = orjson.loads(healer_line(HEALERS[name], NOW))
     key = data.draw(st.sampled_from(sorted(found)))

@@ -114,7 +114,9 @@ def test_a_host_that_tells_no_more_is_lost_and_never_healthy(
     with plain_client(redis_url) as client:
         client.delete(HOST + "web-07")
     fresh = Eye(eye.reader._link).look()
-    assert healer_row(fresh["web-07/?"], NOW).word == "lost", "a host of which only the name is left"
+    assert healer_row(fresh["web-07/?"], NOW).word == "lost", (
+        "a host of which only the name is left"
+    )
     host.tell(scenes.healthy(), NOW)
     assert {healer_row(healer, NOW).word for healer in eye.look().values()} == {"ok"}
 

@@ -47,11 +47,12 @@ def columns_for(width: int, names: Iterable[str], *, hosts: bool = False) -> Col
     if width < WIDE:
         return Columns(name=max(8, width - 53), marks=0) if hosts else Columns(max(8, width - 59))
     # What is left after the columns of fixed width goes to the names, then to the scopes.
-    spare = width - 90
+    marks = 0 if hosts else 7
+    spare = width - 90 + (8 if hosts else 0)
     name = min(max(12, longest + 1), max(20, spare - 8))
     scope = min(28, max(8, spare - name))
     return Columns(
-        name=name, left=7, scope=scope, tokens=7, next_token=6, marks=7, mode=7, outcome=15
+        name=name, left=7, scope=scope, tokens=7, next_token=6, marks=marks, mode=7, outcome=15
     )
 
 
@@ -109,8 +110,8 @@ def _circuit(row: HealerRow, columns: Columns) -> tuple[Cell, ...]:
     if row.lost_age is not None:
         # What its circuits were when its host was last heard of is no news of now.
         lost = fit("LOST", columns.word, "alarm"), gap(1)
-        left = fit(age(row.lost_age), columns.left, "alarm", right=True)
-        return (*lost, left, gap(columns.scope + columns.wide))
+        since = fit(age(row.lost_age), columns.left, "alarm", right=True)
+        return (*lost, since, gap(columns.scope + columns.wide))
     sign = CIRCUIT_SIGNS[row.circuit]
     word = sign.word + (f" x{row.circuits_bad}" if row.circuits_bad > 1 else "")
     if row.assumed:
