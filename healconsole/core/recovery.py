@@ -30,6 +30,8 @@ class Recovery:
     breaker: BreakerRecord | None
     reason: str
     """``reason`` of the audit event ``interrupted``."""
+    scope: str
+    """Its scope: the marker's, which has it whole, else what the claim's file name stands for."""
 
 
 def recover(
@@ -61,23 +63,27 @@ def recover(
     if not isinstance(bucket, Corrupt):
         limits = (policy.rate_micro, policy.burst, now)
         lower = spent if tokens_now(spent, *limits) < tokens_now(bucket, *limits) else None
-    if isinstance(marker, MarkerRecord) and marker.outcome == Outcome.SUCCESS:
-        return Recovery(lower, None, None, f"pid {claim.pid} ended before it recorded its success")
+    scope = scope_of_file(claim.scope_file)
+    if isinstance(marker, MarkerRecord):
+        scope = marker.scope or scope
+        if marker.outcome == Outcome.SUCCESS:
+            reason = f"pid {claim.pid} ended before it recorded its success"
+            return Recovery(lower, None, None, reason, scope)
     return Recovery(
         bucket=lower,
-        marker=_interrupted(claim, marker),
+        marker=_interrupted(claim, marker, scope),
         breaker=None if isinstance(breaker, Corrupt) else record_failure(breaker, policy, now),
         reason=f"pid {claim.pid} ended without recording an outcome",
+        scope=scope,
     )
 
 
-def _interrupted(claim: ClaimRecord, marker: MarkerRecord | Corrupt | None) -> MarkerRecord | None:
+def _interrupted(
+    claim: ClaimRecord, marker: MarkerRecord | Corrupt | None, scope: str
+) -> MarkerRecord | None:
     if isinstance(marker, Corrupt):
         return None
-    scope = scope_of_file(claim.scope_file)
-    at = claim.at
-    if marker is not None:
-        scope, at = marker.scope or scope, max(at, marker.at)
+    at = claim.at if marker is None else max(claim.at, marker.at)
     wanted = MarkerRecord(claim.key, at, claim.intent, scope, claim.pid, Outcome.INTERRUPTED)
     return None if marker == wanted else wanted
 

@@ -6,7 +6,6 @@ from functools import partial
 
 from healconsole.core.records import ClaimRecord, Policy
 from healconsole.core.recovery import Recovery
-from healconsole.core.scopes import scope_of_file
 from healconsole.core.verdict import Intent
 from healconsole.core.words import Outcome
 from healconsole.engine.asked import Asked
@@ -30,7 +29,7 @@ def recover_interrupted(
     """
 
     def announce(claim: ClaimRecord, found: Recovery) -> None:
-        intent = Intent(claim.intent, scope_of_file(claim.scope_file))
+        intent = Intent(claim.intent, found.scope)
         asked = Asked(intent, fact="", reason="", trigger=trigger)
         events.append(asked, Outcome.INTERRUPTED, reason=found.reason, key=claim.key)
 

@@ -117,5 +117,5 @@ class StatePeek:
             except Missing:
                 return None
             except Unreadable as error:
-                return Corrupt(str(self._path), error.why)
+                return Corrupt(str(self._path), error.word)
         return self._state

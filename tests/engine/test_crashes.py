@@ -80,7 +80,7 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> int:
 
 
 def sample(calls: int) -> range:
-    return range(1, calls + 1, 1 if LONG else max(1, calls // 40))
+    return range(1, calls + 1, 1 if LONG else max(1, calls // 16))
 
 
 def test_kill_at_every_call(calls: int, tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_a_disk_that_refuses_any_call(number: int, tmp_path: Path) -> None:
     trial = Site(tmp_path)
     changes = counted(CHANGING, lambda: cycle(trial))
     refused = 0
-    for at in range(1, changes + 1, 1 if LONG else max(1, changes // 18)):
+    for at in range(1, changes + 1, 1 if LONG else max(1, changes // 9)):
         root = tmp_path / str(at)
         root.mkdir()
         site = Site(root)

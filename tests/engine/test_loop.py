@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 
 import pytest
 
@@ -176,6 +177,21 @@ def test_a_stop_waits_for_the_running_action_and_its_record(
     assert ended(child)[0] == 0
     assert [event["outcome"] for event in site.events()] == ["started", "success"]
     assert cycle(site).outcome == "success"
+
+
+def test_a_wake_does_not_cut_the_settling_short(site: Site, program: Program) -> None:
+    now = '(ROOT / "{}").write_text(str(time.monotonic()))'
+    program.says(intent="fix", act=now.format("ended"), verify=now.format("asked"))
+    child = program.start("--interval", "60", HEAL_SETTLE="0.6")
+    site.await_count("acted", 1)
+    while not (site.root / "asked").exists():
+        os.kill(child.pid, signal.SIGUSR1)
+        time.sleep(0.02)
+    child.terminate()
+    assert ended(child)[0] == 0
+    assert float((site.root / "asked").read_text()) >= (
+        float((site.root / "ended").read_text()) + 0.6
+    )
 
 
 def test_the_second_instance_says_who_runs(site: Site, program: Program) -> None:

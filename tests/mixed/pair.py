@@ -98,7 +98,8 @@ class Bash:
             self._server = None
 
 
-def _answer(result: GuardedResult) -> Answer:
+def answer_of(result: GuardedResult) -> Answer:
+    """What Python says."""
     verdict = result.verdict
     return Answer(
         str(result.outcome),
@@ -124,7 +125,7 @@ class Python:
             return self._act_in_a_child(intent)
         if self._guard is None:
             self._guard = self._open()
-        return _answer(self._guard.run(intent, COMMANDS[action], COMMANDS[check]))
+        return answer_of(self._guard.run(intent, COMMANDS[action], COMMANDS[check]))
 
     def _act_in_a_child(self, intent: str) -> Answer | None:
         told = self.root / "told"
@@ -132,7 +133,7 @@ class Python:
         def act() -> None:
             with self._open() as guard:
                 result = guard.run(intent, ["sh", "-c", f"kill -KILL {os.getpid()}"])
-            told.write_text(json.dumps(asdict(_answer(result))))
+            told.write_text(json.dumps(asdict(answer_of(result))))
 
         return None if forked(act) == -9 else Answer(**json.loads(told.read_text()))
 

@@ -63,6 +63,47 @@ def test_the_fact_of_the_environment_goes_into_the_events(site: ShellSite) -> No
     assert {event["fact"] for event in site.events()} == {'depth=12,name="ü"'}
 
 
+def test_the_library_within_an_action_leaves_the_files_of_the_action_alone(
+    site: ShellSite,
+) -> None:
+    done = site.run(
+        """
+        outer() {
+          exec {mine}>"$TEST_ROOT/mine"
+          heal_audit "by hand" success
+          echo kept >&"$mine"
+        }
+        heal_act_with_guardrails "before" act good
+        heal_act_with_guardrails "outer" outer good
+        """
+    )
+    assert (site.root / "mine").read_text() == "kept\n", done.stderr
+    assert site.outcomes() == ["started", "success", "started", "success", "success"]
+
+
+def test_an_act_within_an_act_is_refused_and_spends_nothing(site: ShellSite) -> None:
+    done = site.run(
+        """
+        outer() { heal_act_with_guardrails "inner 1" act good || echo "$_heal_v_guard"; }
+        heal_act_with_guardrails "outer" outer good
+        """
+    )
+    assert done.stdout == "record\n"
+    assert "give it a process of its own" in done.stderr
+    assert [event["intent"] for event in site.events()] == ["outer", "outer"]
+    assert site.acts() == 0
+
+
+def test_a_scope_is_that_of_its_own_intent(site: ShellSite) -> None:
+    site.run(
+        """
+        HEAL_SCOPE='a|b' heal_act_with_guardrails 'c' act good
+        HEAL_SCOPE='a' heal_act_with_guardrails 'b|c' act good
+        """
+    )
+    assert [event["scope"] for event in site.events("success")] == ["a|b", "a"]
+
+
 OPTIONS = """
 set -euo pipefail -f -C
 shopt -s nocasematch nullglob failglob

@@ -155,6 +155,31 @@ def test_a_stop_waits_for_the_running_action(live: ShellSite) -> None:
     assert cycle(live).outcome == "success"
 
 
+def test_a_wake_does_not_cut_the_settling_short(live: ShellSite) -> None:
+    process = live.limited(SETTLE="0.6").start(
+        """
+        now() { read -r uptime _ </proc/uptime; printf '%s\\n' "$uptime"; }
+        acts() { now >"$TEST_ROOT/ended"; act; }
+        checks() { now >"$TEST_ROOT/asked"; mark checked; }
+        """
+        + HEALER,
+        OPTIONS="--interval 100",
+        ACTION="acts",
+        CHECK="checks",
+        FACTS="",
+    )
+    try:
+        live.await_count("acted", 1)
+        while not live.count("checked"):
+            os.kill(process.pid, signal.SIGUSR1)
+            time.sleep(0.02)
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+    ended, asked = (float((live.root / name).read_text()) for name in ("ended", "asked"))
+    assert asked - ended >= 0.59  # /proc/uptime has hundredths
+
+
 def test_an_orphan_of_a_dead_healer_does_not_keep_its_lock(live: ShellSite) -> None:
     process = live.start(
         """

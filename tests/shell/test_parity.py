@@ -145,7 +145,7 @@ class SideBySide(RuleBasedStateMachine):
         self.compare()
 
     @precondition(lambda self: not self.dry)
-    @rule(intent=st.sampled_from(INTENTS[:6]))
+    @rule(intent=st.sampled_from(INTENTS))
     def die(self, intent: str) -> None:
         """kill -9 in the middle of the action, if it comes to that."""
         self.end_bash()

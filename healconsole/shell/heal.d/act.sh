@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # the parts of heal.sh share their variables
 # An act behind the guardrails: the only place that runs a healer's action.
 
-_heal_outcome='' _heal_why_not='' _heal_stopped=''
+_heal_outcome='' _heal_why_not='' _heal_stopped='' _heal_inside=0
 
 # The action and its check, in one process group of their own, each within its time.
 _heal_run() {
@@ -127,9 +127,8 @@ _heal_nap() {
 # called from a condition, however deep, and a trap is called from nowhere.
 _heal_child() {
   exec {answers}<&-
-  [[ -z $_heal_single_fd ]] || exec {_heal_single_fd}>&-
-  [[ -z $_heal_tail_fd ]] || exec {_heal_tail_fd}<&-
-  trap - TERM HUP INT USR1 XFSZ
+  _heal_let_go
+  trap - TERM HUP INT USR1 XFSZ PIPE
   _heal_withdraw
   export HEAL_FENCE=${_heal_fence:-$_heal_slot_fence} HEAL_SLOT_FENCE=$_heal_slot_fence
   [[ -n $HEAL_FENCE ]] || unset HEAL_FENCE
@@ -139,6 +138,7 @@ _heal_child() {
 }
 _heal_child_body() {
   trap - DEBUG
+  _heal_inside=1
   _heal_as_caller
   set -e
   "$1" "$3" "$_heal_fact" {report}>&-
@@ -148,24 +148,41 @@ _heal_child_body() {
   exit 0
 }
 _heal_child_settle() {
-  # The parent's naps read the same pipe, so this is woken by nobody only because nobody writes to it.
-  [[ $_heal_settle != *[1-9]* ]] || IFS= read -r -t "$_heal_settle" -u "$_heal_nap_fd" || :
+  [[ $_heal_settle == *[1-9]* ]] || return 0
+  # On a pipe of its own: what wakes the healer must not cut the settling short.
+  if _heal_nap_open; then
+    IFS= read -r -t "$_heal_settle" -u "$_heal_nap_fd" || :
+  else
+    sleep "$_heal_settle"
+  fi
 }
 
-# TERM, HUP and INT wait until the outcome is recorded; a file-size limit is an error, not a death.
+# In a child, before it runs code of the caller's: what is the healer's alone. Numbers that were closed may
+# soon be the caller's files, and debts and counts are not paid twice.
+_heal_let_go() {
+  local fd
+  for fd in "$_heal_single_fd" "$_heal_tail_fd" "$_heal_nap_fd"; do
+    [[ -z $fd ]] || exec {fd}>&-
+  done
+  _heal_single_fd='' _heal_tail_fd='' _heal_nap_fd=''
+  _heal_owed=() _heal_runs=() _heal_run_said=() _heal_run_fact=()
+}
+
+# TERM, HUP and INT wait until the outcome is recorded; a file-size limit is an error, not a death, and so
+# is a reader of our messages that has gone.
 _heal_traps='' _heal_held=0
 _heal_hold_signals() {
   _heal_stopped='' _heal_held=0
-  _heal_trap_of TERM HUP INT XFSZ || return 0
+  _heal_trap_of TERM HUP INT XFSZ PIPE || return 0
   _heal_held=1 _heal_traps=$_heal_text
   trap '_heal_stopped=TERM' TERM
   trap '_heal_stopped=HUP' HUP
   trap '_heal_stopped=INT' INT
-  trap '' XFSZ
+  trap '' XFSZ PIPE
 }
 _heal_free_signals() {
   ((_heal_held)) || return 0
-  trap - TERM HUP INT XFSZ
+  trap - TERM HUP INT XFSZ PIPE
   [[ -z $_heal_traps ]] || eval "$_heal_traps"
   _heal_traps=''
   [[ -z $_heal_stopped ]] || kill -s "$_heal_stopped" "$BASHPID"
@@ -181,6 +198,12 @@ _heal_act() {
     _heal_v_guard=record _heal_v_reason=$_heal_problem
     return 1
   }
+  if ((_heal_inside)); then
+    # Its trap would not fire within the one of the outer act, so it could not run what it is asked to.
+    _heal_v_guard=record _heal_v_reason='heal_act_with_guardrails within an action: give it a process of its own'
+    heal_log "$_heal_v_reason"
+    return 1
+  fi
   for found in "$action" "$check"; do
     declare -F -- "$found" >/dev/null || {
       _heal_v_guard=record _heal_v_reason="heal_act_with_guardrails: '$found' is not a function"

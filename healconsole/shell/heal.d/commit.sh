@@ -30,9 +30,21 @@ _heal_unlock() {
   _heal_guard_fd=''
 }
 
+# Whether drafts can be written: beyond a link a rename might be a copy, and in somebody else's folder.
+_heal_scratch_ok() {
+  [[ ! -L $_heal_dir/.scratch ]] && return 0
+  _heal_problem='.scratch: a symbolic link, not a directory'
+  return 1
+}
+
 # Put the line $2 in place of the file $1 (below the state directory): whole and durable, or not at all.
 _heal_replace() {
   local draft=$_heal_dir/.scratch/heal.sh target=$_heal_dir/$1
+  _heal_scratch_ok || return 1
+  if [[ $1 == */* ]] && ! _heal_dir_ok "${1%/*}"; then
+    _heal_problem="${1%/*}: $_heal_why"
+    return 1
+  fi
   _heal_problem="$1 cannot be written"
   [[ ! -L $target && (! -e $target || -f $target) ]] || return 1
   _heal_write "$draft" "$2"$'\n' && sync -- "$draft" 2>/dev/null && mv -f -- "$draft" "$target" 2>/dev/null &&
@@ -80,7 +92,7 @@ _heal_recover() {
   local pid=$_heal_c_pid key=$_heal_c_key file=$_heal_c_file intent=$_heal_c_intent
   _heal_read_bucket "rate/$file" && _heal_g_rate=0 || _heal_g_rate=$?
   if ((_heal_g_rate != 2)) && _heal_spent_more; then
-    _heal_bucket_line "$_heal_c_last" "$_heal_c_tokens"
+    _heal_bucket_line "$((_heal_c_last < _heal_now ? _heal_c_last : _heal_now))" "$_heal_c_tokens"
     _heal_replace "rate/$file" "$_heal_text" || return 1
   fi
   if _heal_unpercent "$file" && [[ $file != *%~* ]]; then scope=$_heal_text; else scope=$file; fi
@@ -195,6 +207,10 @@ _heal_begin() {
   local dir=$_heal_dir draft=$_heal_dir/.scratch/rate.sh probe=$_heal_dir/.scratch/cb.sh
   local marker=$_heal_dir/keys/$_heal_key tokens claim drafts=()
   _heal_at=$_heal_now _heal_claim_key=$_heal_key
+  _heal_scratch_ok || {
+    _heal_unrecorded "$_heal_problem"
+    return 1
+  }
   _heal_identity
   if [[ -z $_heal_start ]]; then
     _heal_unrecorded '/proc does not tell when this process started'

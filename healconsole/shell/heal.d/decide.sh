@@ -12,7 +12,7 @@ declare -gA _heal_g_markers=()
 # Take intent $1 and scope $2 ('': the VERB); 1 with the reason in _heal_text if it is none.
 _heal_taken_as='' _heal_taken_scope='' _heal_taken_file=''
 _heal_take_intent() {
-  if [[ -n $1 && "$2|$1" == "$_heal_taken_as" ]]; then
+  if [[ -n $1 && "$2"$'\n'"$1" == "$_heal_taken_as" ]]; then
     _heal_intent=$1 _heal_scope=$_heal_taken_scope _heal_file=$_heal_taken_file
     return 0
   fi
@@ -29,7 +29,7 @@ _heal_take_intent() {
     return 1
   }
   _heal_file=$_heal_text
-  _heal_taken_as="$2|$1" _heal_taken_scope=$_heal_scope _heal_taken_file=$_heal_file
+  _heal_taken_as=$2$'\n'$1 _heal_taken_scope=$_heal_scope _heal_taken_file=$_heal_file
 }
 
 # Whether this is dry: _heal_dry and _heal_dry_why.
@@ -61,6 +61,10 @@ _heal_gather() {
   _heal_mend=0 _heal_g_claim='' _heal_g_flying='' _heal_g_scope_pid='' _heal_g_markers=()
   _heal_take_mode
   ((_heal_dry)) && shadow=dry/
+  if [[ -e $d && ! (-d $d && -r $d && -x $d) ]]; then
+    _heal_g_claim=$d _heal_g_claim_why='not readable'
+    return 0
+  fi
   # As they mostly are, asked at once.
   [[ -r $d/rate && -x $d/rate && -r $d/cb && -x $d/cb && -r $d/claims && -x $d/claims && ! -L $d/rate &&
     ! -L $d/cb && ! -L $d/claims && -d $d/rate && -d $d/cb && -d $d/claims && $_heal_dry -eq 0 ]] && sound=1
@@ -123,7 +127,7 @@ _heal_pretend_recovered() {
   fi
   ((_heal_dry || _heal_g_rate == 2)) && return 0
   if _heal_spent_more; then
-    _heal_r_last=$_heal_c_last _heal_r_tokens=$_heal_c_tokens _heal_g_rate=0
+    _heal_r_last=$((_heal_c_last < _heal_now ? _heal_c_last : _heal_now)) _heal_r_tokens=$_heal_c_tokens _heal_g_rate=0
   fi
 }
 

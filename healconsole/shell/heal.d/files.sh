@@ -34,13 +34,28 @@ _heal_ticks() {
 # a pipe, whose write end can be opened again; before that it costs a fork.
 _heal_pipe() {
   local line
+  _heal_pr=''
   { exec {_heal_pr}<<<''; } 2>/dev/null
-  if [[ -p /proc/self/fd/$_heal_pr ]]; then
+  if [[ -n $_heal_pr && -p /proc/self/fd/$_heal_pr ]]; then
     IFS= read -r -u "$_heal_pr" line
   else
-    exec {_heal_pr}<&-
-    exec {_heal_pr}< <(:)
+    [[ -z $_heal_pr ]] || exec {_heal_pr}<&-
+    { exec {_heal_pr}< <(:); } 2>/dev/null || return 1
   fi
+  { exec {_heal_pw}>"/proc/self/fd/$_heal_pr"; } 2>/dev/null
+}
+
+# Something of our own to write to by _heal_pw, and when that is closed to read by _heal_pr or its path in
+# /proc: a pipe where that costs no fork, else the here-string's file, which has no name.
+_heal_spool() {
+  local line
+  _heal_pr=''
+  { exec {_heal_pr}<<<''; } 2>/dev/null
+  if [[ -z $_heal_pr ]]; then
+    _heal_pipe
+    return
+  fi
+  [[ ! -p /proc/self/fd/$_heal_pr ]] || IFS= read -r -u "$_heal_pr" line
   { exec {_heal_pw}>"/proc/self/fd/$_heal_pr"; } 2>/dev/null
 }
 
@@ -49,7 +64,7 @@ _heal_hash() {
   local text out fd paths=() fds=()
   _heal_hashes=()
   for text; do
-    _heal_pipe || break
+    _heal_spool || break
     fds+=("$_heal_pr")
     # A text that did not get through whole would be another text's key.
     { printf '%s' "$text" >&"$_heal_pw"; } 2>/dev/null && paths+=("/proc/self/fd/$_heal_pr")
@@ -96,15 +111,16 @@ _heal_slurp() {
     _heal_why='not a regular file'
     return 2
   fi
-  # A NUL ends a read early; bash cannot hold it, and no format has it.
-  if ! {
+  # A NUL ends a read early; bash cannot hold it, and no format has it. (Asked by "||", as a redirection
+  # that fails is a failure whatever "!" stands before it.)
+  {
     IFS= read -r -d '' -n $((limit + 1)) _heal_raw && got=1 && IFS= read -r -d '' -n "$limit" more
     :
-  } 2>/dev/null <"$1"; then
+  } 2>/dev/null <"$1" || {
     [[ -e $1 ]] || return 1
     _heal_why='not readable'
     return 2
-  fi
+  }
   ((got)) || return 0
   _heal_why='does not match its format'
   ((${#_heal_raw} > limit || ${#_heal_raw} + ${#more} >= limit)) && _heal_why="larger than $limit bytes"
@@ -129,6 +145,7 @@ _heal_take_line() {
 
 # Whether the directory $1 below the state directory can be looked into; missing is fine.
 _heal_dir_ok() {
+  [[ $1 != */* ]] || _heal_dir_ok "${1%/*}" || return 1
   if [[ -L $_heal_dir/$1 || (-e $_heal_dir/$1 && ! -d $_heal_dir/$1) ]]; then
     _heal_why='not a directory'
     return 1
@@ -139,8 +156,8 @@ _heal_dir_ok() {
   fi
 }
 
-# Write $2 as the whole content of the file $1.
-_heal_write() { [[ ! -L $1 ]] && { printf '%s' "$2" >|"$1"; } 2>/dev/null; }
+# Write $2 as the whole content of the file $1. What is there and no regular file is not waited on.
+_heal_write() { [[ ! -L $1 && (-f $1 || ! -e $1) ]] && { printf '%s' "$2" >|"$1"; } 2>/dev/null; }
 
 # Write $2 at the beginning of the file $1 in one write, without truncating it before.
 _heal_overwrite() { [[ ! -L $1 && -f $1 ]] && { printf '%s' "$2" 1<>"$1"; } 2>/dev/null; }

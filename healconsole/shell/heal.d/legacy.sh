@@ -195,7 +195,7 @@ heal_circuit_breaker_record() { heal_cb_record "$@"; }
 # What "trap -p" says of the signals, in _heal_text; 1 if it cannot be had.
 _heal_trap_of() {
   _heal_text=''
-  _heal_pipe || return 1
+  _heal_spool || return 1
   local rc=0
   { trap -p "$@" >&"$_heal_pw"; } 2>/dev/null || rc=1
   exec {_heal_pw}>&-

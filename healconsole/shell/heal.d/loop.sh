@@ -8,10 +8,10 @@ _heal_single_fd='' _heal_stop='' _heal_wake=0 _heal_seq=0 _heal_forced_dry=0 _he
 # get INTENT and FACT. Exit status: 0 done or denied, 1 failed or another instance runs, 2 usage.
 heal_main() {
   local _heal_main_rc=0 _heal_outer
-  _heal_call _heal_trap_of TERM HUP INT USR1 XFSZ || return 1
+  _heal_call _heal_trap_of TERM HUP INT USR1 XFSZ PIPE || return 1
   _heal_outer=$_heal_text
   _heal_call _heal_main "$@" || _heal_main_rc=$?
-  trap - TERM HUP INT USR1 XFSZ
+  trap - TERM HUP INT USR1 XFSZ PIPE
   [[ -z $_heal_outer ]] || eval "$_heal_outer"
   return "$_heal_main_rc"
 }
@@ -99,7 +99,7 @@ _heal_daemon() {
   trap '_heal_stop=TERM; printf "\n" >&"$_heal_nap_fd"' TERM
   trap '_heal_stop=HUP; printf "\n" >&"$_heal_nap_fd"' HUP
   trap '_heal_stop=INT; printf "\n" >&"$_heal_nap_fd"' INT
-  trap '' XFSZ
+  trap '' XFSZ PIPE
   _heal_singleton || return 1
   _heal_read_seq
   _heal_read_tally
@@ -225,9 +225,8 @@ _heal_capture() {
 
 _heal_capture_child() {
   exec {answers}<&- {report}>&-
-  [[ -z $_heal_single_fd ]] || exec {_heal_single_fd}>&-
-  [[ -z $_heal_tail_fd ]] || exec {_heal_tail_fd}<&-
-  trap - TERM HUP INT USR1 XFSZ
+  _heal_let_go
+  trap - TERM HUP INT USR1 XFSZ PIPE
   _heal_withdraw
   [[ $1 == _heal_* ]] || _heal_as_caller
   local rc=0
@@ -393,7 +392,7 @@ _heal_write_cycle() {
   _heal_policy_json
   line+=",\"policy\":$_heal_text,\"mode\":\"$mode\"}"
   local draft=$_heal_dir/.scratch/cycle.sh
-  if ! _heal_write "$draft" "$line"$'\n' || ! sync -- "$draft" 2>/dev/null ||
+  if ! _heal_scratch_ok || ! _heal_write "$draft" "$line"$'\n' || ! sync -- "$draft" 2>/dev/null ||
     ! mv -f -- "$draft" "$_heal_dir/cycle.json" 2>/dev/null; then
     heal_log "the heartbeat cannot be written: $_heal_dir/cycle.json"
   fi

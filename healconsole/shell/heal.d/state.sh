@@ -134,7 +134,7 @@ _heal_marker_line() {
 
 # Claim in slot $1; 1 if the slot is free.
 _heal_read_claim() {
-  [[ -f $_heal_dir/claims/$1 && ! -s $_heal_dir/claims/$1 && ! -L $_heal_dir/claims/$1 ]] && return 1
+  [[ -f $_heal_dir/claims/$1 && -r $_heal_dir/claims/$1 && ! -s $_heal_dir/claims/$1 && ! -L $_heal_dir/claims/$1 ]] && return 1
   local version pid start boot at key file probe last tokens intent name
   _heal_slurp "$_heal_dir/claims/$1" || return $?
   [[ -n $_heal_raw ]] || return 1
