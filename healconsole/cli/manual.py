@@ -39,6 +39,10 @@ USAGE: Final = {
     "completion": "healconsole completion bash|zsh|fish",
     "guard": "healconsole guard --healer NAME --intent I [options] -- CMD ...",
     "heal": "healconsole heal FILE [options]",
+    "init": (
+        "healconsole init NAME --lang bash|python|toml [--dir DIR] [--prefix DIR]\n"
+        "                        [--owner TEAM] [--runbook URL]"
+    ),
     "check": "healconsole check [NAME ...]",
     "gc": "healconsole gc [NAME ...] [--age TIME] [--dry-run] [--json]",
     "doctor": "healconsole doctor [NAME ...] [--json] [--skip ID] [--rules DIR] [options]",
@@ -249,6 +253,23 @@ open stay so; reset them.
 
 examples:
   healconsole release worker-queue-healer --reason 'deploy done'
+"""
+
+INIT: Final = """\
+Writes a whole healer that works: its three phases, its test, and what puts it into
+production: a hardened unit with a watchdog, sysusers, tmpfiles that age its markers,
+logrotate, sudoers for the operators' verbs, the catalog entry, Prometheus rules with
+their tests, a Grafana dashboard, and install.sh, which puts each where a host expects it.
+It begins in dry-run. Nothing that is there is overwritten.
+
+--state-root, --audit, --textfile-dir and --catalog, or the configuration, say where
+things are on the host that will run it; --prefix/lib/heal is where the healer goes.
+
+examples:
+  healconsole init disk-reaper --lang bash
+  healconsole init queue-healer --lang python --dir healers/queue --owner team-queues
+
+exit codes: 0 written; 1 a file is there already, or read-only; 2 usage.
 """
 
 CHECK: Final = """\

@@ -22,6 +22,8 @@ from healconsole.cli.options import (
 
 Command = Callable[[argparse.Namespace], int]
 
+LANGUAGES = ("bash", "python", "toml")
+
 SHELLS = ("bash", "zsh", "fish")
 
 PLUGIN_UNKNOWN = 3
@@ -242,6 +244,16 @@ def _add_operations(command: AddCommand) -> None:
     publish.add_argument(
         "--lease", metavar="TIME", type=seconds, default=15.0, help="lost without a word for; 15s"
     )
+
+    init = command("init", "init:run", "write a new healer and its service files", manual.INIT)
+    init.add_argument("name", metavar="NAME", help="healer to be")
+    init.add_argument("--lang", choices=LANGUAGES, required=True, help="bash, python or toml")
+    folder = init.add_argument("--dir", metavar="DIR", type=Path, help="write there; ./NAME")
+    completes(folder, "DIR")
+    prefix = init.add_argument("--prefix", metavar="DIR", default="/usr/local", help="/usr/local")
+    completes(prefix, "DIR")
+    init.add_argument("--owner", metavar="TEAM", default="team-sre", help="who owns it; team-sre")
+    init.add_argument("--runbook", metavar="URL", help="what its alerts lead to")
 
     check = command("check", "check:run", "answer as a Nagios or Icinga plugin", manual.CHECK)
     completes(check.add_argument("names", metavar="NAME", nargs="*", help="healers"), "NAME")

@@ -1,0 +1,1 @@
+"""What ``healconsole init`` fills in: a healer, its test, and all that puts it into production."""
