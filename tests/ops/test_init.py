@@ -19,7 +19,6 @@ from healconsole.stores.kitfiles import rendered
 from tests.engine.sites import LONG, many
 from tests.ops.kits import BIN, LANGUAGES, NAME, Made, call, made, passes, tool
 
-
 ROOT = Path(__file__).parents[2]
 
 
@@ -88,7 +87,8 @@ def test_the_python_is_clean(tmp_path_factory: pytest.TempPathFactory) -> None:
         ".", cwd=kit.folder,
     )  # fmt: skip
     passes(
-        tool("mypy"), "--strict", "--config-file", "", "--cache-dir", str(ROOT / ".mypy_cache" / "kit"),
+        tool("mypy"), "--strict", "--config-file", "", "--cache-dir",
+        str(ROOT / ".mypy_cache" / "kit"),
         kit.kit.program, kit.kit.test, cwd=kit.folder,
     )  # fmt: skip
 
