@@ -9,7 +9,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
 
 from healconsole.core.scopes import is_healer_name
 
@@ -17,6 +16,7 @@ LANGUAGES: Final = ("bash", "python", "toml")
 
 _PLACE: Final = re.compile(r"@([A-Z][A-Z_]*)@")
 _PATH: Final = re.compile(r"/[A-Za-z0-9._/+-]*")
+_URL: Final = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._~:/?&=+,;!()*-]*)?")
 _OWNER: Final = re.compile(r"[A-Za-z0-9._@+-]{1,64}")
 
 
@@ -100,9 +100,7 @@ def checked(kit: Kit) -> Kit:
             )
     if not _OWNER.fullmatch(kit.owner):
         raise KitError(f"--owner must be one word, such as team-queues, not {kit.owner!r}")
-    url = urlsplit(kit.runbook)
-    plain = re.fullmatch(r"[!-~]+", kit.runbook) and not re.search(r"[\"'\\`$@#{}%]", kit.runbook)
-    if url.scheme not in {"http", "https"} or not url.netloc or not plain:
+    if not _URL.fullmatch(kit.runbook):
         raise KitError(f"--runbook must be an http or https address, not {kit.runbook!r}")
     return kit
 
