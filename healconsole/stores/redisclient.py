@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,6 +21,99 @@ class RedisUnknown(Exception):  # noqa: N818 - a state that the screen names, no
         self.why = why
         self.unanswered = unanswered
         """The command may have taken effect all the same: no reply came."""
+
+
+_ends: ContextVar[float | None] = ContextVar("_ends", default=None)
+"""When the whole of what is asked in this thread has to be answered (``time.monotonic``)."""
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Bound everything that is asked inside, together: a reply may come a byte at a time.
+
+    A name server is not: its own time limits come on top.
+    """
+    token = _ends.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _ends.reset(token)
+
+
+def _left() -> float | None:
+    """Seconds that are left.
+
+    Raises:
+        TimeoutError: none.
+    """
+    ends = _ends.get()
+    if ends is None:
+        return None
+    left = ends - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("timed out")
+    return left
+
+
+class _TimelySocket:
+    """A socket that waits for no longer than is left, whatever its own time limit is."""
+
+    def __init__(self, inner: socket.socket) -> None:
+        self._inner = inner
+        self._limit = inner.gettimeout()
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever a socket has
+        return getattr(self._inner, name)
+
+    def settimeout(self, limit: float | None) -> None:
+        self._limit = limit
+        self._inner.settimeout(limit)
+
+    def setblocking(self, flag: bool) -> None:
+        self.settimeout(None if flag else 0.0)
+
+    def recv(self, *args: Any) -> bytes:  # noqa: ANN401
+        self._hurry()
+        return self._inner.recv(*args)
+
+    def recv_into(self, *args: Any) -> int:  # noqa: ANN401
+        self._hurry()
+        return self._inner.recv_into(*args)
+
+    def sendall(self, data: bytes) -> None:
+        self._hurry()
+        self._inner.sendall(data)
+
+    def _hurry(self) -> None:
+        left = _left()
+        if left is None or self._limit == 0:
+            self._inner.settimeout(self._limit)
+        else:
+            self._inner.settimeout(left if self._limit is None else min(left, self._limit))
+
+
+def timely(kind: type[Any]) -> type[Any]:
+    """The connection class ``kind``, in time."""
+
+    class Timely(kind):  # type: ignore[misc] # a class that is known when it runs
+        def _connect(self) -> _TimelySocket:
+            left = _left()
+            if left is not None:
+                self.socket_connect_timeout = min(left, CONNECT_TIMEOUT) / self._ways()
+            return _TimelySocket(super()._connect())
+
+        def _ways(self) -> int:
+            """How many addresses are tried, each for the whole of its time."""
+            host = getattr(self, "host", None)
+            if not host:
+                return 1
+            return len(socket.getaddrinfo(host, self.port, 0, socket.SOCK_STREAM)) or 1
+
+    return Timely
+
+
+CONNECT_TIMEOUT = 2.0
+"""Seconds for a connection to come about."""
 
 
 def plain_client(url: str, timeout: float | None = None) -> Redis:
@@ -44,8 +142,8 @@ def plain_client(url: str, timeout: float | None = None) -> Redis:
         "health_check_interval": 0,
         "protocol": 2,
     }
-    options["socket_connect_timeout"] = min(timeout or 2.0, 2.0)
-    return Redis(connection_pool=ConnectionPool(connection_class=kind, **options))
+    options["socket_connect_timeout"] = min(timeout or CONNECT_TIMEOUT, CONNECT_TIMEOUT)
+    return Redis(connection_pool=ConnectionPool(connection_class=timely(kind), **options))
 
 
 def unknown(error: Exception, where: str, timeout: float) -> RedisUnknown:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from healconsole.core.halt import HaltRecord, halted, parse_halt
 from healconsole.core.records import Corrupt
 from healconsole.core.snapshot import Lock
-from healconsole.stores.redisclient import RedisUnknown, plain_client, unknown
+from healconsole.stores.redisclient import RedisUnknown, plain_client, unknown, within
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -43,13 +43,13 @@ _LOCKS_MAX: Final = 10_000
 
 
 class RedisLink:
-    """The fleet's state in one Redis. No call waits longer than ``timeout`` for an answer.
+    """The fleet's state in one Redis. No question waits longer than ``timeout`` for its answer.
 
     Safe to use from several threads. Connects at the first call, which imports redis-py.
 
     Args:
         url: the address; its password never appears in a message.
-        timeout: seconds to wait for a connection, and for each answer.
+        timeout: seconds for a connection and the whole answer together.
     """
 
     def __init__(self, url: str, timeout: float = 2.0) -> None:
@@ -213,7 +213,8 @@ class RedisLink:
         from redis.exceptions import RedisError
 
         try:
-            return ask(self._client)
+            with within(self._timeout):
+                return ask(self._client)
         except (RedisError, OSError) as error:
             raise unknown(error, self.where, self._timeout) from error
 

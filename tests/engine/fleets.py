@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from healconsole import Policy
 from healconsole.core.fields import format_micro
+from healconsole.engine.process import Command
 from tests.engine.sites import OPEN_POLICY, Site
 from tests.shell.bashes import ShellSite
 
@@ -56,13 +58,14 @@ class Host:
         script: str = "act",
         trigger: str = "guard",
     ) -> tuple[str, str]:
-        """One guarded act; outcome and reason. ``script`` is bash, run with ``TEST_ROOT``."""
+        """One guarded act; outcome and reason. ``script`` is for sh, run with ``TEST_ROOT``."""
         if self.library == BASH:
             return self._bash(policy, intent, script, trigger)
         site = Site(self.root)
         guard = site.guard(policy, redis=self.redis, host=self.name, log=lambda _: None)
         try:
-            action = ("bash", "-c", SHELL + script)
+            environ = {**os.environ, "TEST_ROOT": str(self.root)}
+            action = Command(("sh", "-c", SHELL + script), environ)
             if script == "act":
                 result = guard.run(intent, site.act, trigger=trigger)
             else:

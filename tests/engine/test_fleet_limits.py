@@ -307,7 +307,7 @@ def test_a_percentage_counts_the_live_hosts(host: MakeHost, redis: Redis) -> Non
 @pytest.mark.parametrize("stage", ["dev", "dry-run", "canary", "10%", "25%", "50%", "100%"])
 def test_who_is_not_in_the_stage_rehearses(host: MakeHost, stage: str) -> None:
     policy = replace(OPEN_POLICY, stage=stage, canaries="web-9, db-*")
-    names = ["web-01", "web-9", "db-3", *(f"h{i}" for i in range(5))]
+    names = ["web-01", "web-9", "db-3", "h1", "h2"]
     for name in names:
         said = {}
         for library in LIBRARIES:
