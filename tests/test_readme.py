@@ -162,6 +162,12 @@ def test_the_guide_has_its_commands() -> None:
 def test_every_command_without_a_screen_works_in_order(
     site: Path, environment: dict[str, str]
 ) -> None:
+    for folder in (
+        ".local/share/bash-completion/completions",
+        ".zfunc",
+        ".config/fish/completions",
+    ):
+        (site / folder).mkdir(parents=True)
     for command in commands():
         if command in ON_A_TERMINAL | SERVED:
             continue

@@ -45,8 +45,11 @@ def run(args: argparse.Namespace) -> int:
     token, from_where = _token(args.token_file)
     try:
         from healconsole.serve.gate import GateError
+        from healconsole.serve.page import load_assets
         from healconsole.serve.running import listen, serve
         from healconsole.serve.server import Console
+
+        assets = load_assets()
     except ImportError as error:
         raise RefusedError(
             f"serve needs the package {error.name}: pip install 'healconsole[serve]'"
@@ -69,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     )
     try:
         with listen(address, args.port) as listener:
-            ended = serve(listener, args.url, token, console, complain, ready)
+            ended = serve(listener, args.url, token, console, assets, complain, ready)
     except GateError as error:
         raise UsageError(f"serve: {error}") from error
     return INTERRUPTED if ended is signal.SIGINT else DONE

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 from typing import Final
 
 from aiohttp import web
 
 from healconsole.serve.gate import build_gate
-from healconsole.serve.page import load_assets
+from healconsole.serve.page import Asset
 from healconsole.serve.server import SHUTDOWN_S, Console, Wall
 
 ENDING: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
@@ -34,6 +34,7 @@ def serve(
     url: str,
     token: str,
     console: Console,
+    assets: Mapping[str, Asset],
     log: Callable[[str], None],
     ready: Callable[[str], None],
 ) -> signal.Signals:
@@ -44,6 +45,7 @@ def serve(
         url: by what browsers reach it, if not by its own address; empty if so.
         token: what lets in.
         console: what is shown.
+        assets: the files that the page loads.
         log: takes one line on what happened, its data not yet displayable.
         ready: told the address of the page, without the token, when it can be opened.
 
@@ -52,7 +54,7 @@ def serve(
     """
     address, port = listener.getsockname()[:2]
     gate = build_gate(address, port, url, token)
-    wall = Wall(gate, console, load_assets(), log)
+    wall = Wall(gate, console, assets, log)
     try:
         return asyncio.run(
             _serve(wall, listener, lambda: ready(f"{gate.scheme}://{gate.hosts[0]}/"))

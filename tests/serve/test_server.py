@@ -231,6 +231,20 @@ def refusal(site: Path, *options: str, token: str = "") -> str:
     return done.stderr
 
 
+@pytest.mark.parametrize("package", ["aiohttp", "textual_serve"])
+def test_without_its_packages_it_is_one_clear_line(package: str) -> None:
+    blocked = (
+        f"import sys; sys.modules[{package!r}] = None; from healconsole.cli.main import main; "
+        "sys.exit(main(['serve', '--port', '0']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", blocked], capture_output=True, text=True, check=False, timeout=30
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "healconsole[serve]" in done.stderr
+
+
 def test_a_token_that_others_know_is_refused(site: Path) -> None:
     file = site / "token"
     file.write_text("a-token-of-our-own-choice\n")
