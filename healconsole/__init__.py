@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from healconsole.core.records import Policy
     from healconsole.core.verdict import Intent
+    from healconsole.engine.asked import Denied
     from healconsole.engine.fact import Fact
     from healconsole.engine.guard import Guard
     from healconsole.engine.healer import Healer
 
-__all__ = ["Fact", "Guard", "Healer", "Intent", "Policy"]
+__all__ = ["Denied", "Fact", "Guard", "Healer", "Intent", "Policy"]
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Denied": "healconsole.engine.asked",
     "Fact": "healconsole.engine.fact",
     "Guard": "healconsole.engine.guard",
     "Healer": "healconsole.engine.healer",

@@ -230,6 +230,55 @@ def test_the_same_healer_in_other_languages_acts(name: str, tmp_path: Path) -> N
         run_session(f"python3 -c 'from spool_healer import *; assert {test[1]}'", tmp_path)
 
 
+QUEUE = {
+    "bash": "bash worker-queue-healer",
+    "declared": "healconsole heal worker-queue-healer.toml",
+}
+QUEUE["python"] = "python3 worker_queue_healer.py"
+
+
+def test_the_tests_of_decide_pass_and_can_fail(tmp_path: Path) -> None:
+    assert "10 passed" in run_session(
+        session("tests"), tmp_path, PYTEST_ADDOPTS="-p no:cacheprovider"
+    )
+    mistaken = session("tests").replace(
+        "workers_alive=8 ''        # busy", "workers_alive=8 'x' # busy"
+    )
+    with pytest.raises(AssertionError, match="does not say"):
+        run_session(mistaken, tmp_path)
+
+
+@pytest.mark.parametrize("command", QUEUE.values(), ids=QUEUE)
+def test_the_healer_of_the_queue_restarts_its_workers(command: str, tmp_path: Path) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name, script in (
+        ("redis-cli", "[[ -e restarted ]] && echo 12 || echo 12450"),
+        ("pgrep", "echo 8"),
+        ("systemctl", 'echo "$*" >>restarted'),
+    ):
+        (tools / name).write_text(f"#!/bin/bash\n{script}\n")
+        (tools / name).chmod(0o755)
+    on_it = f"PATH=$PWD/tools:$PATH\n{command}"
+    plan = run_session(f"{on_it} --plan", tmp_path)
+    assert (
+        '"fact":"queue_depth=12450,workers_alive=8","intent":"restart_workers queue=jobs"' in plan
+    )
+    run_session(f"{on_it} --once", tmp_path)
+    assert (tmp_path / "restarted").read_text() == "restart queue-worker\n"
+    assert '"outcome":"success"' in (tmp_path / "audit.jsonl").read_text()
+    (tools / "redis-cli").write_text("#!/bin/bash\nexit 1\n")
+    assert '"fact":"queue_depth=ERROR,workers_alive=8","intent":""' in run_session(
+        f"{on_it} --plan", tmp_path
+    )
+
+
+def test_a_block_of_code_is_guarded(tmp_path: Path) -> None:
+    said = run_session(session("guard"), tmp_path).splitlines()
+    assert said[0] == "rotating"
+    assert "acted on" in said[1]
+
+
 def test_a_host_tells_the_fleet_of_itself(tmp_path: Path, redis_url: str) -> None:
     write_healers(tmp_path / "state", 1)
     said = run_session(session("fleet"), tmp_path, HEAL_REDIS_URL=redis_url)
