@@ -6,6 +6,7 @@ not. The PNGs are rendered from them and need cairosvg (``pip install cairosvg``
 
 from __future__ import annotations
 
+import re
 import shutil
 from importlib import import_module
 from pathlib import Path
@@ -21,12 +22,27 @@ PICTURES = {
     "reset-80x24": "test_dialog_reset[80x24]",
     "run-120x40": "test_dialog_run[120x40]",
     "wall-120x40": "test_wall[120x40]",
+    "healer-120x40": "test_healer[120x40]",
+    "audit-120x40": "test_audit_filter[120x40]",
 }
 """Name in screenshots/, name of the golden."""
 
 
 FONT = "DejaVu Sans Mono"
 """What the PNGs are set in; it has to be installed."""
+FONT_SIZE = 20.265
+"""Pixels at which a character of that font is exactly one cell wide: 12.2 pixels."""
+SCALE = 15 / 12.2
+"""Makes a cell whole pixels, 15 by 30: a character's width is rounded to whole ones."""
+
+
+def for_render(svg: str) -> str:
+    """The picture in a font that is at hand, set on the cells by its width alone.
+
+    cairosvg spreads a text over its ``textLength`` by the width of the ink, which tears lines.
+    """
+    svg = svg.replace("Fira Code", FONT).replace("font-size: 20px", f"font-size: {FONT_SIZE}px")
+    return re.sub(r' textLength="[^"]*"', "", svg)
 
 
 def main() -> None:
@@ -36,8 +52,8 @@ def main() -> None:
     for name, golden in PICTURES.items():
         svg = SCREENSHOTS / f"{name}.svg"
         shutil.copyfile(GOLDENS / f"{golden}.svg", svg)
-        text = svg.read_text(encoding="utf-8").replace("Fira Code", FONT)
-        render(bytestring=text.encode(), write_to=str(svg.with_suffix(".png")), output_width=1400)
+        text = for_render(svg.read_text(encoding="utf-8"))
+        render(bytestring=text.encode(), write_to=str(svg.with_suffix(".png")), scale=SCALE)
         print(svg.relative_to(ROOT))
 
 

@@ -146,11 +146,12 @@ def _marker(
     # It is there and was not read. The last event tells its time if it is of this intent;
     # else the latest that it can have denies the longest, and errs on the safe side.
     last = healer.last
-    known = last is not None and last.intent == intent.text and last.ts is not None
-    at = (
-        int(last.ts) if known and last is not None and last.ts is not None else (n + 1) * bucket - 1
-    )
-    return MarkerRecord(key, at)
+    at, outcome = (n + 1) * bucket - 1, None
+    if last is not None and last.intent == intent.text and last.ts is not None:
+        at, outcome = int(last.ts), last.outcome
+    if healer.library is Library.LEGACY:
+        return MarkerRecord(key, at)
+    return MarkerRecord(key, at, intent.text, intent.scope, outcome=outcome)
 
 
 def _bucket(healer: HealerState, scope: str) -> BucketRecord | Corrupt | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from healconsole.core.ages import age, clock_time, countdown
 from healconsole.core.breaker import BreakerNow, breaker_now
 from healconsole.core.bucket import first_token_in, tokens_now, tokens_text
@@ -17,6 +19,8 @@ from healconsole.core.records import (
 )
 from healconsole.core.snapshot import HealerState
 from healconsole.core.words import Circuit
+
+_END = re.compile(r"\buntil ([0-9]{1,12})\b")
 
 
 def at(epoch: float, now: float) -> str:
@@ -76,6 +80,15 @@ def hold_summary(healer: HealerState) -> str:
         return "not held"
     until = f" until {healer.hold.until}" if healer.hold.until else ""
     return f"held by {healer.hold.operator}{until}"
+
+
+def readable(text: str, utc_offset_s: int = 0) -> str:
+    """Return a summary of an audit event with its ends as times of day.
+
+    >>> readable("held until 1764000060; restart forced-open until reset")
+    'held until 16:01:00; restart forced-open until reset'
+    """
+    return _END.sub(lambda found: f"until {clock_time(int(found[1]), utc_offset_s)}", text)
 
 
 def next_cycle(healer: HealerState, now: float) -> str:

@@ -156,7 +156,7 @@ def _target(healer: HealerState, scope: str | None) -> str:
 
 
 def _next(healer: HealerState, scope: str | None, until: int, now: float) -> tuple[str, ...]:
-    what = healer.name if scope is None else scope
+    what = scope or (healer.name if reads_overrides(healer) else "its known scopes")
     if until:
         lines = [
             f"Nothing of {what} acts for {countdown(until - now)}.",

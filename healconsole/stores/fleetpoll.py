@@ -52,6 +52,7 @@ class FleetPoll(threading.Thread):
         self._due = threading.Event()
         self._stopping = threading.Event()
         self._asked: float | None = None
+        self._connected = False
 
     @property
     def hung(self) -> bool:
@@ -74,27 +75,32 @@ class FleetPoll(threading.Thread):
         self._due.wait(self._after)
         while not self._stopping.is_set():
             self._due.clear()
-            began = self._asked = time.monotonic()
-            news = self._ask(link)
+            self._asked = time.monotonic()
+            news, took = self._ask(link)
             self._asked = None
             if self._stopping.is_set():
                 break
             self._on_news(news)
-            took = time.monotonic() - began
             answered = news.health.state is SourceState.LIVE
             self._due.wait(max(_PAUSE_S, took * _LOAD) if answered else _PAUSE_S)
         link.close()
 
-    def _ask(self, link: RedisLink) -> FleetNews:
-        began = time.monotonic()
+    def _ask(self, link: RedisLink) -> tuple[FleetNews, float]:
+        """The news, and how many seconds of it Redis took."""
         try:
+            if not self._connected:  # imports redis-py and connects: not what Redis takes
+                link.halt()
+                self._connected = True
+            began = time.monotonic()
             halt = link.halt()
             latency_ms = (time.monotonic() - began) * 1000
             halts, storms = read_stops(link)
             locks = link.scan_locks(self._clock())
         except RedisUnknown as unknown:
-            return FleetNews(SourceHealth(SourceState.UNKNOWN, unknown.why))
+            self._connected = False
+            return FleetNews(SourceHealth(SourceState.UNKNOWN, unknown.why)), 0.0
         health = SourceHealth(
             SourceState.LIVE, link.where, latency_ms=latency_ms, last_ok=self._clock()
         )
-        return FleetNews(health, locks, halt, halts, storms)
+        news = FleetNews(health, locks, halt, halts, storms)
+        return news, time.monotonic() - began

@@ -206,6 +206,11 @@ class ConsoleApp(App[int]):
         """Return the first of the keys that ``key`` is bound to."""
         return self.keys_of(key).split(",", 1)[0]
 
+    @property
+    def more_keys(self) -> tuple[Key, ...]:
+        """Return the keys of the demo, which work on every screen; none outside it."""
+        return (keys.REPAIR,) if self._repair is not None else ()
+
     def why_not(self, key: Key, subject: HealerState | None) -> str:
         """Return why a key would not work now; empty if it would."""
         if key in keys.ACTS or key is keys.UNDO:

@@ -41,7 +41,6 @@ BACK = Key("back", "escape", "back", "back to where you were")
 FOLLOW = Key("follow", "f", "follow", "follow the end of the log, or pause")
 JUMP = Key("jump", "j", "jump to time", "jump to a time")
 COPY = Key("copy", "c", "copy", "copy the line to the clipboard of your terminal")
-TIMES = Key("times", "T", "times", "ages or absolute times")
 SETTLE = Key("settle", "s", "sort", "the worst first again")
 GROUP = Key("group", "o", "group", "on a fleet: by host, by healer, or the worst of all first")
 REDRAW = Key("redraw", "ctrl+l", "redraw", "paint the whole screen again")
@@ -51,7 +50,7 @@ EVERYWHERE = (UNDO, AUDIT, LOCKS, HELP, QUIT)
 ACTS = (TRIP, RESET, DRY_RUN, RUN)
 ALL = (
     *ACTS, UNDO, MARK, FILTER, EXPLAIN, OPEN, AUDIT, LOCKS, HELP, QUIT, BACK,
-    FOLLOW, JUMP, COPY, TIMES, SETTLE, GROUP, REDRAW, REPAIR,
+    FOLLOW, JUMP, COPY, SETTLE, GROUP, REDRAW, REPAIR,
 )  # fmt: skip
 
 

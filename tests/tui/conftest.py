@@ -45,7 +45,14 @@ class RecordedFeed:
 class Recording:
     """An app on a recorded snapshot, with the feed that drives it and the hand of its clock."""
 
-    def __init__(self, snapshot: Snapshot, *, log: LogReader | None = None, **view: Any) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        *,
+        log: LogReader | None = None,
+        repair: Callable[[], str] | None = None,
+        **view: Any,  # noqa: ANN401
+    ) -> None:
         self.now = NOW
         self.feeds: list[RecordedFeed] = []
         options = {"operator": "ana", "incident": "INC-4711", "read_only": False, **view}
@@ -58,7 +65,7 @@ class Recording:
         nowhere = Path("/nonexistent")
         desk = OperatorDesk(nowhere, nowhere / "audit", OPERATOR, self.clock, "web-07")
         acts = None if shown.read_only or shown.wall else desk
-        self.app = ConsoleApp(shown, feed, self.clock, acts=acts, log=log)
+        self.app = ConsoleApp(shown, feed, self.clock, acts=acts, log=log, repair=repair)
 
     def clock(self) -> float:
         """The time, which passes only when a test says so."""

@@ -10,6 +10,7 @@ import orjson
 from healconsole.core.ages import iso
 from healconsole.core.auditline import AuditEvent, AuditLine, AuditTail, UnparsableLine
 from healconsole.core.auditparse import format_event, parse_line
+from healconsole.core.intent import bucket_number, marker_key
 from healconsole.core.records import (
     MICRO,
     BreakerRecord,
@@ -113,9 +114,11 @@ def markers(*ages: float, intent: str = "restart_worker pid={}") -> tuple[Marker
     """Markers of those ages."""
     return tuple(
         MarkerRecord(
-            key=f"{index:02x}" * 32,
+            key=marker_key(
+                intent.format(12012 - 48 * index), bucket_number(NOW - ago, POLICY.bucket)
+            ),
             at=int(NOW - ago),
-            intent=intent.format(12345 + 48 * index),
+            intent=intent.format(12012 - 48 * index),
             scope=intent.split(" ", 1)[0],
             pid=4711,
             outcome="success",
@@ -145,7 +148,7 @@ def _worker_queue(*, opened: bool) -> HealerState:
         if opened
         else event(1500, name, "success", "restart_worker pid=12012", fact="queue_depth=10411")
     )
-    kept = markers(131, 400, 900, 1500) if opened else markers(1500)
+    kept = markers(1489, 5130, 9240, 12_700) if opened else markers(1489)
     return HealerState(
         name=name,
         path=f"/var/lib/heal/{name}",

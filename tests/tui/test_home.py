@@ -170,6 +170,39 @@ async def test_keys_are_remapped_and_the_key_bar_shows_it() -> None:
         assert recording.app.screen.query("AuditView")
 
 
+async def test_the_key_of_the_demo_is_in_sight_in_the_demo_only() -> None:
+    for repair in (None, lambda: "rolled back"):
+        recording = Recording(scenes.one_open(), repair=repair)
+        async with recording.app.run_test(size=SIZE, notifications=True) as pilot:
+            await pilot.pause()
+            assert ("F fix the cause" in recording.text()) is (repair is not None)
+            await pilot.press("F")
+            await pilot.app.workers.wait_for_complete()
+            await pilot.pause()
+            said = [note.message for note in recording.app._notifications]
+            assert said == (["rolled back"] if repair else [])
+            if repair:
+                keys = recording.app.screen.query_one(KeyBar).region
+                toast = recording.app.screen.query_one("Toast").region
+                assert not keys.overlaps(toast)
+
+
+async def test_every_key_of_the_help_can_be_read_on_a_low_terminal() -> None:
+    recording = Recording(scenes.one_open())
+    async with recording.app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        await pilot.press("question_mark")
+        await pilot.pause()
+        assert recording.text().rstrip().endswith("╯")
+        seen = recording.text()
+        for _ in range(4):
+            await pilot.press("pagedown")
+            await pilot.pause()
+            seen += recording.text()
+        wanted = [key.help for key in keys.ALL if key not in {keys.REPAIR, keys.GROUP}]
+        assert [line for line in wanted if line[:50] not in seen] == []
+
+
 async def test_the_verbs_are_in_the_command_palette() -> None:
     recording = Recording(scenes.one_open())
     async with recording.app.run_test(size=(120, 40)) as pilot:

@@ -6,13 +6,15 @@ is committed. ``screenshots/`` holds copies of some of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
 from healconsole.core.snapshot import Snapshot
+from healconsole.stores.apply import UndoRecord
+from healconsole.tui.dialogs.session import Done
 from tests.tui import scenes
 from tests.tui.conftest import Recording
 
@@ -35,9 +37,11 @@ def picture(snap_compare: SnapCompare) -> Callable[..., None]:
         size: tuple[int, int],
         *press: str,
         until: str = "",
+        done: Sequence[Done] = (),
         **view: Any,  # noqa: ANN401 - fields of View
     ) -> None:
         recording = Recording(snapshot, **view)
+        recording.app.session.done.extend(done)
 
         async def ready(pilot: Pilot[int]) -> None:
             await pilot.pause()
@@ -96,7 +100,7 @@ def test_home_many(picture: Picture, size: tuple[int, int]) -> None:
     picture(scenes.many(60), size, "down", "space", "space")
 
 
-@pytest.mark.parametrize("size", SMALL_AND_NORMAL)
+@pytest.mark.parametrize("size", SIZES)
 def test_home_light(picture: Picture, size: tuple[int, int]) -> None:
     picture(scenes.one_open(), size, theme="healconsole-light")
 
@@ -106,7 +110,7 @@ def test_home_sixteen_colours(picture: Picture, size: tuple[int, int]) -> None:
     picture(scenes.one_open(), size, theme="ansi-dark")
 
 
-@pytest.mark.parametrize("size", SMALL_AND_NORMAL)
+@pytest.mark.parametrize("size", SIZES)
 def test_home_no_color(
     picture: Picture, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -191,3 +195,15 @@ def test_fleet_by_host(picture: Picture, size: tuple[int, int]) -> None:
 
 def test_fleet_wall(picture: Picture) -> None:
     picture(scenes.fleet(), (120, 40), fleet=True, wall=True, operator="", incident="")
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_dialog_undo(picture: Picture, size: tuple[int, int]) -> None:
+    was = f"restart_worker open 3/3 until {int(scenes.NOW + 452)}"
+    undo = UndoRecord("worker-queue-healer", "reset", None, (), was, "restart_worker half-open")
+    picture(scenes.one_open(), size, "u", done=[Done(undo.verb, undo.healer, was, undo)])
+
+
+@pytest.mark.parametrize("size", SMALL_AND_NORMAL)
+def test_dialog_trip_of_several(picture: Picture, size: tuple[int, int]) -> None:
+    picture(scenes.one_open(), size, "space", "space", "t")

@@ -15,6 +15,7 @@ from textual.widgets import Button, Input, Label, Static
 from healconsole.core.plan import ActPlan, ActRefused
 from healconsole.core.snapshot import HealerState
 from healconsole.core.text import visible
+from healconsole.core.told import readable
 from healconsole.tui.dialogs.asking import AskingDialog
 from healconsole.tui.dialogs.choice import Choice
 from healconsole.tui.dialogs.factlines import plan_lines, several_lines
@@ -155,6 +156,7 @@ class ActDialog(AskingDialog):
         from healconsole.stores.auditlog import AuditUnwritable
 
         done, problems = [], []
+        utc_offset_s = self.console_app.view.utc_offset_s
         for plan in plans:
             try:
                 with self.console_app.session.uncut():
@@ -164,7 +166,7 @@ class ActDialog(AskingDialog):
             except (ActRefused, AuditUnwritable, OSError) as problem:
                 problems.append(f"nothing was changed: {problem}")
             else:
-                summary = f"{plan.before} → {plan.after}"
+                summary = readable(f"{plan.before} → {plan.after}", utc_offset_s)
                 done.append(Done(plan.verb, plan.healer, summary, applied.undo))
         self.app.call_from_thread(self._applied, done, problems)
 

@@ -60,14 +60,18 @@ def failure_lines(events: Sequence[AuditEvent], width: int, utc_offset_s: int) -
 
 
 def several_lines(plans: Sequence[ActPlan], refused: Sequence[str], width: int) -> list[Line]:
-    """Return one line for each of several healers: what is, and what will be."""
-    name = min(28, max((len(plan.healer) for plan in plans), default=8))
+    """Return what is, will be and comes next of each of several healers, one below another."""
     lines: list[Line] = []
     for plan in plans:
-        rest = max(10, width - name - 2)
-        for index, part in enumerate(folded(f"{plan.before} → {plan.after}", rest, 2)):
-            lines.append(
-                (fit(plan.healer if index == 0 else "", name, "strong"), gap(2), cell(part))
-            )
+        lines += folded_in(plan.healer, "strong", width)
+        lines += labelled("  now", ("; ".join(plan.now_lines),), width)
+        lines += labelled("  after", ("; ".join(plan.after_lines),), width, "strong")
+        lines += labelled("  next", (" ".join(plan.next_lines),), width)
+        lines += labelled("  warning", (f"! {text}" for text in plan.warnings), width, "warn")
     lines += labelled("left out", refused, width, "warn")
     return lines
+
+
+def folded_in(text: str, tone: str, width: int) -> list[Line]:
+    """Return a text of its own lines."""
+    return [(cell(part, tone),) for part in folded(text, width, 2)]

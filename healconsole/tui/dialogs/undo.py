@@ -12,9 +12,18 @@ from textual.widgets import Button, Input, Static
 
 from healconsole.core.plan import ActRefused
 from healconsole.core.text import visible
-from healconsole.tui.dialogs.asking import AskingDialog
+from healconsole.core.told import readable
+from healconsole.tui.dialogs.asking import ROOMY, AskingDialog
+from healconsole.tui.dialogs.factlines import labelled
 from healconsole.tui.dialogs.session import Done
 from healconsole.tui.ports import Acts
+from healconsole.tui.widgets.cells import Line
+from healconsole.tui.widgets.cellview import CellView
+
+_NEXT = (
+    "The bytes that the act replaced are put back, and the guardrails decide on them again. If "
+    "anything else has changed them since, it stays as it is."
+)
 
 
 class UndoDialog(AskingDialog):
@@ -30,13 +39,33 @@ class UndoDialog(AskingDialog):
         """What was done, and why it is taken back."""
         with Vertical(id="dialog"):
             yield Static(Content(visible(f"Undo {self.act.verb} {self.act.healer}")), id="heading")
-            yield Static(Content(visible(f"it was: {self.act.summary}")), id="was")
+            yield CellView(id="was")
             yield from self.compose_reason()
             yield from self.compose_buttons()
 
     def on_mount(self) -> None:
         """Say what is missing."""
         self._changed()
+
+    def on_resize(self) -> None:
+        """Fold what is said for the new width."""
+        self.set_class(self.app.size.height < ROOMY, "-low")
+        self.call_after_refresh(self._draw)
+
+    def _draw(self) -> None:
+        view = self.query_one("#was", CellView)
+        lines = self._lines(max(30, view.size.width))
+        view.styles.height = len(lines)
+        view.show_lines(lines)
+
+    def _lines(self, width: int) -> list[Line]:
+        offset = self.console_app.view.utc_offset_s
+        was, left = (readable(text, offset) for text in (self.act.undo.before, self.act.undo.after))
+        return [
+            *labelled("now", (left,), width),
+            *labelled("after", (was,), width, "strong"),
+            *labelled("next", (_NEXT,), width),
+        ]
 
     @on(Input.Changed)
     def _changed(self) -> None:

@@ -82,7 +82,7 @@ class ConsoleScreen(Screen[None]):
 
     def refresh_keys(self) -> None:
         """Show the keys as they work now."""
-        shown = self.SHOWN_KEYS
+        shown = (*self.SHOWN_KEYS, *self.console_app.more_keys)
         for bar in self.query(KeyBar):
             bar.show(key_hint(self.console_app, key, works=not self.why_not(key)) for key in shown)
 

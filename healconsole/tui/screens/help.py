@@ -12,13 +12,14 @@ from healconsole.tui import keys
 from healconsole.tui.keys import Key
 from healconsole.tui.screens.modal import ConsoleModal
 from healconsole.tui.widgets.cells import Line, cell, fit, folded, gap
+from healconsole.tui.widgets.keybar import KeyHint
 from healconsole.tui.widgets.pager import Pager
 
 _GROUPS: tuple[tuple[str, tuple[Key, ...]], ...] = (
     ("Act on the healer under the cursor, or on those marked", (*keys.ACTS, keys.UNDO, keys.MARK)),
     ("Look", (keys.OPEN, keys.EXPLAIN, keys.FILTER, keys.SETTLE, keys.AUDIT, keys.LOCKS)),
     ("In the log", (keys.FOLLOW, keys.JUMP, keys.COPY)),
-    ("Everywhere", (keys.BACK, keys.HELP, keys.QUIT)),
+    ("Everywhere", (keys.BACK, keys.HELP, keys.REDRAW, keys.QUIT)),
 )
 _FIXED = (
     ("↑ ↓  k j", "move; page up and page down; home, end"),
@@ -50,6 +51,10 @@ class HelpScreen(ConsoleModal[None]):
     def body(self) -> ComposeResult:
         """The lines."""
         yield Pager(self._drawn, id="help")
+
+    def more_hints(self) -> Iterable[KeyHint]:
+        """Say that there is more than fits a low terminal."""
+        return (KeyHint("↑ ↓", "scroll", works=True, press="down"),)
 
     def _drawn(self, width: int) -> list[Line]:
         lines: list[Line] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
 
 from textual.app import ComposeResult
@@ -14,7 +15,7 @@ from healconsole.tui.keys import Key
 from healconsole.tui.safetext import plain
 from healconsole.tui.screens.base import key_hint
 from healconsole.tui.widgets.cells import TONE_CLASSES
-from healconsole.tui.widgets.keybar import KeyBar
+from healconsole.tui.widgets.keybar import KeyBar, KeyHint
 
 if TYPE_CHECKING:
     from healconsole.tui.app import ConsoleApp
@@ -52,7 +53,11 @@ class ConsoleModal(ModalScreen[Result], Generic[Result]):
     def on_mount(self) -> None:
         """Show the keys."""
         hints = (key_hint(self.console_app, key, works=True) for key in self.SHOWN_KEYS)
-        self.query_one(KeyBar).show(hints)
+        self.query_one(KeyBar).show((*hints, *self.more_hints()))
+
+    def more_hints(self) -> Iterable[KeyHint]:
+        """Return the keys of the window that are nobody's own."""
+        return ()
 
     def action_back(self) -> None:
         """Close without a result."""
