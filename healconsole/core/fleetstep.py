@@ -11,7 +11,7 @@ from healconsole.core.verdict import FleetState, GuardState, Intent, Step
 from healconsole.core.words import Guardrail, StepResult
 
 _DENY = StepResult.DENY
-_OFF = Step(Guardrail.FLEET, StepResult.OFF, "no Redis configured")
+_OFF = Step(Guardrail.FLEET, StepResult.OFF, "this healer asks no Redis")
 _PASS = Step(Guardrail.FLEET, StepResult.PASS, "not halted")
 
 

@@ -274,7 +274,7 @@ def test_nothing_there_is_allowed_and_every_rung_says_why() -> None:
         (Guardrail.IDEMPOTENCY, "not acted on within 300 s"),
         (Guardrail.RATE, "3.0 of 3 tokens"),
         (Guardrail.CIRCUIT, "closed, 0 of 3 failed"),
-        (Guardrail.FLEET, "no Redis configured"),
+        (Guardrail.FLEET, "this healer asks no Redis"),
         (Guardrail.DRY_RUN, "live"),
     ]
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.pilot import Pilot
 
 from healconsole.core.snapshot import Snapshot
 from healconsole.engine.operators import Operator, OperatorDesk
@@ -80,6 +82,13 @@ class Recording:
         """What the screen shows, as text."""
         strips = self.app.screen._compositor.render_strips()
         return "\n".join(strip.text.rstrip() for strip in strips)
+
+    async def until(self, pilot: Pilot[int], wanted: str, timeout: float = 10.0) -> None:
+        """Wait until the screen shows ``wanted``, at most ``timeout`` seconds."""
+        deadline = time.monotonic() + timeout
+        while wanted not in self.text():
+            assert time.monotonic() < deadline, f"never on the screen: {wanted!r}\n{self.text()}"
+            await pilot.pause(0.02)
 
 
 @pytest.fixture(autouse=True)

@@ -224,8 +224,7 @@ async def test_explain_answers_for_any_intent_while_it_is_typed() -> None:
         await pilot.press("e")
         await pilot.pause()
         recording.app.screen.query_one(Input).value = "flush_cache all"
-        await pilot.pause()
-        assert "would act: all guardrails pass" in recording.text()
+        await recording.until(pilot, "would act: all guardrails pass")
 
 
 async def test_a_feed_that_falls_silent_is_noticed() -> None:
