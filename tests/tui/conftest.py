@@ -83,9 +83,9 @@ class Recording:
         strips = self.app.screen._compositor.render_strips()
         return "\n".join(strip.text.rstrip() for strip in strips)
 
-    async def until(self, pilot: Pilot[int], wanted: str, timeout: float = 10.0) -> None:
-        """Wait until the screen shows ``wanted``, at most ``timeout`` seconds."""
-        deadline = time.monotonic() + timeout
+    async def until(self, pilot: Pilot[int], wanted: str) -> None:
+        """Wait until the screen shows ``wanted``, at most ten seconds."""
+        deadline = time.monotonic() + 10
         while wanted not in self.text():
             assert time.monotonic() < deadline, f"never on the screen: {wanted!r}\n{self.text()}"
             await pilot.pause(0.02)
