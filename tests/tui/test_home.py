@@ -203,6 +203,18 @@ async def test_every_key_of_the_help_can_be_read_on_a_low_terminal() -> None:
         assert [line for line in wanted if line[:50] not in seen] == []
 
 
+@pytest.mark.parametrize("key", [*"trdxe", "slash"])
+async def test_no_cursor_blinks_over_a_slow_link(key: str) -> None:
+    recording = Recording(scenes.one_open())
+    async with recording.app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        await pilot.press(key)
+        await pilot.pause()
+        fields = recording.app.screen.query(Input)
+        assert len(fields) > 0
+        assert not any(field.cursor_blink for field in fields)
+
+
 async def test_the_verbs_are_in_the_command_palette() -> None:
     recording = Recording(scenes.one_open())
     async with recording.app.run_test(size=(120, 40)) as pilot:

@@ -17,6 +17,7 @@ from textual.widgets import Button, Input, Label, Static
 from healconsole.core.text import visible
 from healconsole.tui.ports import Acts
 from healconsole.tui.widgets.cells import TONE_CLASSES
+from healconsole.tui.widgets.field import Field
 
 if TYPE_CHECKING:
     from healconsole.tui.app import ConsoleApp
@@ -61,8 +62,8 @@ class AskingDialog(ModalScreen[None]):
 
     def compose_reason(self) -> ComposeResult:
         """The fields that every act has."""
-        yield from field("reason", Input(id="reason", compact=True, max_length=2000))
-        incident = Input(self.console_app.session.incident, id="incident", compact=True)
+        yield from field("reason", Field(id="reason", max_length=2000))
+        incident = Field(self.console_app.session.incident, id="incident")
         yield from field("incident", incident)
 
     def compose_buttons(self) -> ComposeResult:

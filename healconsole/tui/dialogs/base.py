@@ -23,6 +23,7 @@ from healconsole.tui.dialogs.session import Done
 from healconsole.tui.ports import Acts
 from healconsole.tui.widgets.cells import Line
 from healconsole.tui.widgets.cellview import CellView
+from healconsole.tui.widgets.field import Field
 
 
 class ActDialog(AskingDialog):
@@ -52,7 +53,7 @@ class ActDialog(AskingDialog):
             yield from self.compose_reason()
             with Horizontal(id="name-row", classes="field"):
                 yield Label("name", classes="label")
-                yield Input(id="name", compact=True, placeholder=f"type {self.name_to_type}")
+                yield Field(id="name", placeholder=f"type {self.name_to_type}")
             yield from self.compose_buttons()
 
     def compose_choices(self) -> ComposeResult:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from textual.app import ComposeResult
-from textual.widgets import Input
 
 from healconsole.core.ages import parse_duration
 from healconsole.core.plan import ActPlan, ActRefused, known_scopes
@@ -14,6 +13,7 @@ from healconsole.tui.dialogs.asking import field
 from healconsole.tui.dialogs.base import ActDialog
 from healconsole.tui.dialogs.choice import Choice
 from healconsole.tui.ports import Acts
+from healconsole.tui.widgets.field import Field
 
 
 class TripDialog(ActDialog):
@@ -31,9 +31,7 @@ class TripDialog(ActDialog):
     def compose_choices(self) -> ComposeResult:
         """What to stop, and for how long."""
         yield from field("stop", self._scope)
-        yield from field(
-            "for", Input(id="for", compact=True, placeholder="10m, 2h ...; empty: until reset")
-        )
+        yield from field("for", Field(id="for", placeholder="10m, 2h ...; empty: until reset"))
 
     def plan_for(self, healer: HealerState) -> ActPlan:
         """Plan the trip."""

@@ -10,6 +10,7 @@ from healconsole.core.snapshot import Snapshot
 from healconsole.tui.screens.modal import ConsoleModal
 from healconsole.tui.widgets.answer import answer_lines
 from healconsole.tui.widgets.cells import Line, cell, gap
+from healconsole.tui.widgets.field import Field
 from healconsole.tui.widgets.pager import Pager
 
 
@@ -26,9 +27,7 @@ class ExplainScreen(ConsoleModal[None]):
         """A field for the intent, and the ladder."""
         healer = self.console_app.healer(self._healer_name)
         yield Label("intent", classes="field-label")
-        field = Input(latest_intent(healer) if healer else "", id="intent", compact=True)
-        field.cursor_blink = False
-        yield field
+        yield Field(latest_intent(healer) if healer else "", id="intent")
         yield Pager(self._drawn, id="ladder")
 
     def on_mount(self) -> None:

@@ -8,6 +8,8 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input, Label
 
+from healconsole.tui.widgets.field import Field
+
 
 class Prompt(Horizontal):
     """A line that is hidden until it is asked for."""
@@ -34,9 +36,7 @@ class Prompt(Horizontal):
     def compose(self) -> ComposeResult:
         """A label and a field."""
         yield Label("", markup=False)
-        field = Input(compact=True, select_on_focus=False)
-        field.cursor_blink = False
-        yield field
+        yield Field(select_on_focus=False)
 
     def ask(self, purpose: str, says: str, text: str) -> None:
         """Open, with ``text`` to begin with."""
