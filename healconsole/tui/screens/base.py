@@ -95,7 +95,7 @@ class ConsoleScreen(Screen[None]):
             self.show(snapshot, now)
         except NoMatches:
             # A screen that is taken down loses its widgets first; the last tick may still come.
-            if self.children:
+            if self.children and self.display and self.app.is_running:
                 raise
 
     def _redraw(self) -> None:
