@@ -9,7 +9,7 @@ from healconsole.cli.errors import DONE, RefusedError
 from healconsole.cli.output import emit_json, paint, show
 from healconsole.cli.settings import local_offset, look, settings, the_healer
 from healconsole.core.ages import clock_time
-from healconsole.core.explain import explain, sentence
+from healconsole.core.explain import answer, explain
 from healconsole.core.status import explain_object
 from healconsole.core.text import visible
 from healconsole.core.verdict import Step, Verdict
@@ -28,7 +28,8 @@ MARKS = {
 
 def run(args: argparse.Namespace) -> int:
     """Show the ladder of the guardrails for one healer."""
-    snapshot = look(settings(args), markers_for=args.name)
+    config = settings(args)
+    snapshot = look(config, markers_for=args.name)
     healer = the_healer(snapshot, args.name)
     if healer.problem:
         raise RefusedError(f"{healer.name} cannot be read: {healer.problem}")
@@ -37,7 +38,8 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         emit_json(explain_object(healer, verdict, now))
         return DONE
-    show(f"{visible(healer.name)} {visible(sentence(verdict, now, local_offset(now)))}")
+    says = answer(healer, verdict, now, config.thresholds, local_offset(now))
+    show(f"{visible(healer.name)} {visible(says)}")
     show(f"  intent {visible(verdict.intent) or '(none known)'}, scope {visible(verdict.scope)}")
     for line in ladder(verdict, now):
         show(line)

@@ -21,6 +21,8 @@ from healconsole.core.records import (
     Policy,
 )
 from healconsole.core.snapshot import HealerState, Snapshot
+from healconsole.core.standing import Thresholds, heartbeat_age
+from healconsole.core.trouble import stale_sentence
 from healconsole.core.verdict import FleetState, GuardState, Intent, Verdict
 from healconsole.core.words import Guardrail, Library, SourceState
 
@@ -97,6 +99,24 @@ def sentence(verdict: Verdict, now: float, utc_offset_s: int = 0) -> str:
     if verdict.allow:
         return _allowed(verdict)
     return f"would NOT act: {denial(verdict, now, utc_offset_s)}"
+
+
+def unseen(healer: HealerState, now: float, thresholds: Thresholds) -> str:
+    """Return that the loop which would act is not seen any more; empty if it is.
+
+    Nothing acts in a loop that does not run, whatever its guardrails say.
+    """
+    old, stale = heartbeat_age(healer, now, thresholds)
+    return f"{stale_sentence(old)}: does it run?" if stale and old is not None else ""
+
+
+def answer(
+    healer: HealerState, verdict: Verdict, now: float, thresholds: Thresholds, utc_offset_s: int = 0
+) -> str:
+    """Return the verdict as one sentence that does not promise what a dead loop would not do."""
+    says = sentence(verdict, now, utc_offset_s)
+    silent = unseen(healer, now, thresholds) if verdict.allow else ""
+    return f"{says.partition(': ')[0]}, but {silent}" if silent else says
 
 
 def denial(verdict: Verdict, now: float, utc_offset_s: int = 0) -> str:

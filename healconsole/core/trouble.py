@@ -37,7 +37,7 @@ def trouble(
     return (
         _lost(healer, now)
         or _stopped(healer, worst)
-        or (None if stale_age is None else ("stale", _stale_sentence(stale_age)))
+        or (None if stale_age is None else ("stale", stale_sentence(stale_age)))
         or _failing(healer)
         or _waiting(healer, worst, now)
         or _nothing_wrong(healer)
@@ -98,7 +98,8 @@ def _nothing_wrong(healer: HealerState) -> Trouble:
     return OK, ""
 
 
-def _stale_sentence(beat_age: float) -> str:
+def stale_sentence(beat_age: float) -> str:
+    """Return what is wrong with a heartbeat of this age."""
     if beat_age < 0:
         return f"its heartbeat is {age(-beat_age)} ahead of the clock"
     return f"no heartbeat for {age(beat_age)}"

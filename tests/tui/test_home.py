@@ -48,6 +48,12 @@ async def test_the_worst_healer_is_on_top_and_explained_without_a_key() -> None:
         assert "would NOT act: circuit open until 14:39:39, in 7m32s" in recording.text()
 
 
+async def test_a_healer_whose_loop_is_gone_would_act_only_if_it_ran() -> None:
+    recording = Recording(scenes.stale())
+    async with recording.app.run_test(size=SIZE) as pilot:
+        await recording.until(pilot, "would act, but no heartbeat for 6m: does it run?")
+
+
 async def test_until_the_cursor_is_moved_it_stays_on_the_worst() -> None:
     recording = Recording(scenes.healthy())
     async with recording.app.run_test(size=SIZE) as pilot:

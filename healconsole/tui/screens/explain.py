@@ -54,5 +54,11 @@ class ExplainScreen(ConsoleModal[None]):
             return [(gap(1), cell("This healer is gone.", "warn"))]
         intent = self.query_one("#intent", Input).value
         return answer_lines(
-            healer, app.snapshot, app.clock(), width, app.view.utc_offset_s, intent or None
+            healer,
+            app.snapshot,
+            app.clock(),
+            width,
+            app.view.utc_offset_s,
+            app.view.thresholds,
+            intent or None,
         )

@@ -106,7 +106,7 @@ class HealerScreen(ActingScreen):
                 (gap(1), cell("This healer is gone: its state directory is not there.", "warn"))
             ]
         return [
-            *answer_lines(healer, app.snapshot, now, width, offset),
+            *answer_lines(healer, app.snapshot, now, width, offset, app.view.thresholds),
             (),
             *facts_lines(healer, now, width, offset),
             (),

@@ -81,6 +81,7 @@ class HomeScreen(ActingScreen):
             snapshot,
             now,
             app.view.utc_offset_s,
+            app.view.thresholds,
             at_length=at_length,
         )
         self.query_one(TailPane).show(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from healconsole.core.ages import age, clock_time
-from healconsole.core.explain import explain, sentence
+from healconsole.core.explain import answer, explain, unseen
 from healconsole.core.snapshot import HealerState, Snapshot
+from healconsole.core.standing import Thresholds
 from healconsole.core.verdict import Verdict
 from healconsole.tui.widgets.cells import Line, cell, fit, folded, gap
 from healconsole.tui.widgets.cellview import CellView
@@ -21,6 +22,7 @@ class Answer(CellView):
         snapshot: Snapshot,
         now: float,
         utc_offset_s: int,
+        thresholds: Thresholds,
         *,
         at_length: bool,
     ) -> None:
@@ -31,11 +33,11 @@ class Answer(CellView):
         if healer is None:
             self.show_lines(_nobody(snapshot, width))
         elif not at_length:
-            self.show_lines(_short(healer, snapshot, now, width, utc_offset_s))
+            self.show_lines(_short(healer, snapshot, now, width, utc_offset_s, thresholds))
         else:
             self.show_lines(
                 [
-                    *answer_lines(healer, snapshot, now, width, utc_offset_s),
+                    *answer_lines(healer, snapshot, now, width, utc_offset_s, thresholds),
                     (),
                     *parts_lines(healer, now, width, utc_offset_s),
                 ]
@@ -48,11 +50,12 @@ def answer_lines(
     now: float,
     width: int,
     utc_offset_s: int,
+    thresholds: Thresholds,
     intent: str | None = None,
 ) -> list[Line]:
     """Return the sentence, what it was asked for, and one line for each guardrail."""
     verdict = explain(healer, snapshot, intent, now)
-    says, tone = _says(healer, verdict, now, utc_offset_s)
+    says, tone = _says(healer, verdict, now, utc_offset_s, thresholds)
     return [
         *((gap(1), cell(part, tone)) for part in folded(says, width - 2)),
         (gap(1), cell("for ", "dim"), fit(verdict.intent, width - 6, "text")),
@@ -62,10 +65,15 @@ def answer_lines(
 
 
 def _short(
-    healer: HealerState, snapshot: Snapshot, now: float, width: int, utc_offset_s: int
+    healer: HealerState,
+    snapshot: Snapshot,
+    now: float,
+    width: int,
+    utc_offset_s: int,
+    thresholds: Thresholds,
 ) -> list[Line]:
     verdict = explain(healer, snapshot, None, now)
-    says, tone = _says(healer, verdict, now, utc_offset_s)
+    says, tone = _says(healer, verdict, now, utc_offset_s, thresholds)
     says = f"{healer.id} {says}"
     return [
         *((gap(1), cell(part, tone)) for part in folded(says, width - 2, 2)),
@@ -73,13 +81,21 @@ def _short(
     ]
 
 
-def _says(healer: HealerState, verdict: Verdict, now: float, utc_offset_s: int) -> tuple[str, str]:
+def _says(
+    healer: HealerState,
+    verdict: Verdict,
+    now: float,
+    utc_offset_s: int,
+    thresholds: Thresholds,
+) -> tuple[str, str]:
     """The answer with its tone. Of a host that tells no more, only what it told is known."""
     if healer.lost_since is not None:
         ago = age(max(0.0, now - healer.lost_since))
         says = f"is LOST: {healer.host} tells no more, for {ago}; below is what it told last"
         return says, "alarm"
-    return sentence(verdict, now, utc_offset_s), verdict_tone(verdict)
+    dead = verdict.allow and unseen(healer, now, thresholds)
+    says = answer(healer, verdict, now, thresholds, utc_offset_s)
+    return says, "warn" if dead else verdict_tone(verdict)
 
 
 def _nobody(snapshot: Snapshot, width: int) -> list[Line]:
