@@ -14,9 +14,9 @@ from healconsole.cli.settings import only, settings
 from healconsole.core.findings import IDS, Finding, HostFacts, examine
 from healconsole.core.text import encodable, visible
 from healconsole.stores.config import default_files
-from healconsole.stores.feed import read_once
 from healconsole.stores.hostfacts import gather
 from healconsole.stores.hostfiles import Places
+from healconsole.stores.look import read_once
 
 
 def run(args: argparse.Namespace) -> int:

@@ -51,7 +51,7 @@ def look(config: Config, *, markers_for: str | None = None, tail_lines: int = 50
         RefusedError: the state root is not there or cannot be read. An empty answer would say
             that nothing is wrong.
     """
-    from healconsole.stores.feed import read_once
+    from healconsole.stores.look import read_once
 
     snapshot = read_once(config, time.time, markers_for=markers_for, tail_lines=tail_lines)
     health = snapshot.state_health

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from healconsole.core.findings import Finding, HostFacts, examine
 from healconsole.stores.config import Config
-from healconsole.stores.feed import read_once
 from healconsole.stores.hostfacts import gather
 from healconsole.stores.hostfiles import Places
 from healconsole.stores.layout import prepare
+from healconsole.stores.look import read_once
 from tests.cli.program import cycle
 
 REPO = Path(__file__).parents[2] / "healconsole"

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from healconsole.core.findings import IDS, examine
-from healconsole.stores.feed import read_once
 from healconsole.stores.hostfacts import gather
+from healconsole.stores.look import read_once
 from healconsole.stores.redisclock import redis_skew
 from tests.cli.program import PROGRAM
 from tests.ops.hosts import Host, good_host

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from healconsole.core.view import Thresholds, healer_row
 from healconsole.stores.config import load_config
-from healconsole.stores.feed import read_once
+from healconsole.stores.look import read_once
 
 
 def test_a_healer_without_a_directory_is_listed_beside_the_others(tmp_path: Path) -> None:

@@ -24,8 +24,9 @@ from healconsole.core.records import BreakerRecord, Corrupt
 from healconsole.core.snapshot import HealerState, Heartbeat, Snapshot
 from healconsole.core.words import SourceState
 from healconsole.stores.config import Config
-from healconsole.stores.feed import Feed, read_once
+from healconsole.stores.feed import Feed
 from healconsole.stores.healerdir import read_healer
+from healconsole.stores.look import read_once
 from healconsole.stores.redislink import RedisLink, plain_client
 from healconsole.stores.redisserver import RedisServer
 
@@ -458,7 +459,7 @@ def test_once_imports_neither_redis_nor_watchfiles_nor_textual() -> None:
         import sys, time
         from pathlib import Path
         from healconsole.stores.config import Config
-        from healconsole.stores.feed import read_once
+        from healconsole.stores.look import read_once
         read_once(Config(state_root=Path("/nowhere"), audit=Path("/nowhere/log")), time.time)
         print(*(name for name in ("redis", "watchfiles", "textual") if name in sys.modules))
     """
