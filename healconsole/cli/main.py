@@ -36,8 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("only guard takes a command behind --")
     if args.wall and args.verb:
         parser.error(f"--wall is for the console, not for {args.verb}")
-    if args.fleet and args.verb and args.verb != "status":
-        parser.error(f"--fleet is for the console and for status, not for {args.verb}")
+    if args.fleet and args.verb and args.verb not in {"status", "serve"}:
+        parser.error(f"--fleet is for the console, status and serve, not for {args.verb}")
     args.guarded_command = guarded or []
     _make_showable()
     try:

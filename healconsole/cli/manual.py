@@ -32,7 +32,8 @@ USAGE: Final = {
     ),
     "run": "healconsole run NAME --reason R [--incident I]",
     "serve": (
-        "healconsole serve [--bind ADDRESS] [--port N] [--url URL] [--token-file FILE] [--seats N]"
+        "healconsole serve [--fleet] [--bind ADDRESS] [--port N] [--url URL] [--token-file FILE]\n"
+        "                         [--seats N]"
     ),
     "publish": "healconsole publish [--once | --leave] [--lease TIME]",
     "heal-sh": "healconsole heal-sh",
@@ -368,6 +369,7 @@ loopback is not encrypted: put a proxy with TLS in front, and name it with --url
 
 examples:
   healconsole serve
+  healconsole serve --fleet
   healconsole serve --token-file /etc/heal/wall-token --url https://wall.example
 
 exit codes: 0 ended by TERM or HUP; 1 the address cannot be had; 2 usage; 130 by Ctrl-C.

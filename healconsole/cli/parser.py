@@ -328,6 +328,9 @@ def _add_serve(command: AddCommand) -> None:
         "--token-file", metavar="FILE", type=Path, help="token in it; else a new one each start"
     )
     completes(token, "FILE")
+    serve.add_argument(
+        "--fleet", action="store_true", default=argparse.SUPPRESS, help="of all hosts in Redis"
+    )
     serve.add_argument("--seats", metavar="N", type=whole, default=4, help="viewers at once; 4")
 
 

@@ -15,7 +15,7 @@ from typing import Final
 
 from healconsole.cli.errors import DONE, INTERRUPTED, RefusedError, UsageError
 from healconsole.cli.output import complain, show
-from healconsole.cli.settings import settings
+from healconsole.cli.settings import fleet_redis, settings
 
 TOKEN_VARIABLE: Final = "HEALCONSOLE_SERVE_TOKEN"  # noqa: S105 - the name of a variable
 _TOKEN_FILE_LIMIT: Final = 1_024
@@ -41,6 +41,8 @@ def run(args: argparse.Namespace) -> int:
         UsageError: address, URL or token cannot be used.
     """
     config = settings(args)
+    if args.fleet:
+        fleet_redis(config)
     address = _address(args.bind)
     token, from_where = _token(args.token_file)
     try:
@@ -65,9 +67,12 @@ def run(args: argparse.Namespace) -> int:
 
     console = Console(
         # -P: a module in the directory that we were started in is not ours.
-        argv=(sys.executable, "-P", "-m", "healconsole", "--wall", "--read-only"),
+        argv=(
+            *(sys.executable, "-P", "-m", "healconsole", "--wall", "--read-only"),
+            *(("--fleet",) if args.fleet else ()),
+        ),
         environment=environment_for_viewer(args, os.environ),
-        title=f"{config.host}: healers",
+        title="fleet: healers" if args.fleet else f"{config.host}: healers",
         seats=args.seats,
     )
     try:

@@ -14,6 +14,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from healconsole.serve import wire
 from healconsole.serve.gate import Gate
 from healconsole.serve.page import Asset, headers, page
+from healconsole.serve.refusals import Refusals
 from healconsole.serve.viewer import Viewer
 
 MESSAGE_LIMIT: Final = 1 << 20
@@ -60,6 +61,7 @@ class Wall:
         self._console = console
         self._assets = assets
         self._log = log
+        self._refusals = Refusals(log)
         self._sockets: set[web.WebSocketResponse] = set()
         self._viewers: set[Viewer] = set()
 
@@ -135,7 +137,8 @@ class Wall:
         return answer
 
     def _refused(self, request: web.Request, status: HTTPStatus, why: str) -> web.Response:
-        self._log(f"refused {request.remote}, {request.method} {request.path}: {why}")
+        what = f"{request.remote}, {request.method} {request.path}: {why}"
+        self._refusals.tell(what, asyncio.get_running_loop().time())
         return web.Response(status=status, text=f"{why}\n")
 
     async def _page(self, request: web.Request) -> web.Response:

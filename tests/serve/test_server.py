@@ -231,6 +231,24 @@ def refusal(site: Path, *options: str, token: str = "") -> str:
     return done.stderr
 
 
+@pytest.mark.asyncio
+async def test_the_wall_of_the_fleet_has_its_redis_in_no_command_line(
+    site: Path, redis_url: str
+) -> None:
+    environment = {"HEAL_REDIS_URL": redis_url, "HEALCONSOLE_HOST": "web-07"}
+    with Served(site, "--fleet", environment=environment) as served:
+        publish = (sys.executable, "-m", "healconsole", "publish", "--once", "--lease", "10m")
+        options = ("--state-root", f"{site}/state", "--audit", f"{site}/audit.jsonl")
+        done = await asyncio.create_subprocess_exec(
+            *publish, *options, env={**os.environ, **environment}, stdout=subprocess.DEVNULL
+        )
+        assert await done.wait() == 0
+        async with client(served) as session, watching(served, session) as socket:
+            await shows(socket, b"web-07/healer-0001")
+            (pid,) = served.consoles()
+            assert redis_url.encode() not in proc(pid, "cmdline")
+
+
 @pytest.mark.parametrize("package", ["aiohttp", "textual_serve"])
 def test_without_its_packages_it_is_one_clear_line(package: str) -> None:
     blocked = (
