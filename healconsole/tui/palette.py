@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import cast
 
+from rich.text import Text
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from healconsole.tui.keys import Key
+from healconsole.tui.safetext import plain
 from healconsole.tui.screens.base import ConsoleScreen
 
 
@@ -17,7 +19,7 @@ class VerbProvider(Provider):
     async def discover(self) -> Hits:
         """Offer every verb."""
         for key in self._keys():
-            yield DiscoveryHit(key.does, self._runner(key), help=self._help(key))
+            yield DiscoveryHit(self._shown(key), self._runner(key), text=key.does, help=key.help)
 
     async def search(self, query: str) -> Hits:
         """Offer the verbs that match."""
@@ -25,17 +27,17 @@ class VerbProvider(Provider):
         for key in self._keys():
             score = matcher.match(f"{key.does} {key.help}")
             if score > 0:
-                shown = matcher.highlight(key.does)
-                yield Hit(score, shown, self._runner(key), help=self._help(key))
+                yield Hit(score, self._shown(key), self._runner(key), text=key.does, help=key.help)
 
     def _keys(self) -> Iterator[Key]:
         if isinstance(self.screen, ConsoleScreen):
             yield from self.screen.SHOWN_KEYS
 
-    def _help(self, key: Key) -> str:
+    def _shown(self, key: Key) -> Text:
+        """The verb, and why it would not work now. (The palette reads its help as markup.)"""
         screen = cast("ConsoleScreen", self.screen)
         why = screen.why_not(key)
-        return f"{key.help} (not now: {why})" if why else key.help
+        return plain(f"{key.does} (not now: {why})" if why else key.does)
 
     def _runner(self, key: Key) -> Callable[[], None]:
         app = cast("ConsoleScreen", self.screen).console_app

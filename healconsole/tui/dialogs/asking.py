@@ -16,6 +16,7 @@ from textual.widgets import Button, Input, Label, Static
 
 from healconsole.core.text import visible
 from healconsole.tui.ports import Acts
+from healconsole.tui.safetext import plain
 from healconsole.tui.widgets.cells import TONE_CLASSES
 from healconsole.tui.widgets.field import Field
 
@@ -33,7 +34,7 @@ _LEAVE = "esc: leave everything as it is"
 def field(label: str, widget: Widget) -> ComposeResult:
     """Yield one row of a dialog: a label of ours and what is asked."""
     with Horizontal(classes="field"):
-        yield Label(label, classes="label")
+        yield Label(plain(label), classes="label")
         yield widget
 
 
@@ -63,7 +64,7 @@ class AskingDialog(ModalScreen[None]):
     def compose_reason(self) -> ComposeResult:
         """The fields that every act has."""
         yield from field("reason", Field(id="reason", max_length=2000))
-        incident = Field(self.console_app.session.incident, id="incident")
+        incident = Field(visible(self.console_app.session.incident), id="incident")
         yield from field("incident", incident)
 
     def compose_buttons(self) -> ComposeResult:

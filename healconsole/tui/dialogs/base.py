@@ -46,14 +46,15 @@ class ActDialog(AskingDialog):
     def compose(self) -> ComposeResult:
         """Facts on top, then what is asked, then the buttons."""
         with Vertical(id="dialog"):
-            yield Static(Content(self.heading()), id="heading")
+            yield Static(Content(visible(self.heading())), id="heading")
             with VerticalScroll(id="facts", can_focus=False):
                 yield CellView(id="plan")
             yield from self.compose_choices()
             yield from self.compose_reason()
             with Horizontal(id="name-row", classes="field"):
                 yield Label("name", classes="label")
-                yield Field(id="name", placeholder=f"type {self.name_to_type}")
+                wanted = f"type {self.name_to_type}"
+                yield Field(id="name", placeholder=visible(wanted))
             yield from self.compose_buttons()
 
     def compose_choices(self) -> ComposeResult:

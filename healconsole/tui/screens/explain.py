@@ -7,6 +7,7 @@ from textual.widgets import Input, Label
 
 from healconsole.core.explain import latest_intent
 from healconsole.core.snapshot import Snapshot
+from healconsole.core.text import visible
 from healconsole.tui.screens.modal import ConsoleModal
 from healconsole.tui.widgets.answer import answer_lines
 from healconsole.tui.widgets.cells import Line, cell, gap
@@ -22,12 +23,14 @@ class ExplainScreen(ConsoleModal[None]):
     def __init__(self, name: str) -> None:
         super().__init__(f"Would {name} act now?")
         self._healer_name = name
+        self._latest = ""
 
     def body(self) -> ComposeResult:
         """A field for the intent, and the ladder."""
         healer = self.console_app.healer(self._healer_name)
+        self._latest = latest_intent(healer) if healer else ""
         yield Label("intent", classes="field-label")
-        yield Field(latest_intent(healer) if healer else "", id="intent")
+        yield Field(visible(self._latest), id="intent")
         yield Pager(self._drawn, id="ladder")
 
     def on_mount(self) -> None:
@@ -53,6 +56,8 @@ class ExplainScreen(ConsoleModal[None]):
         if healer is None:
             return [(gap(1), cell("This healer is gone.", "warn"))]
         intent = self.query_one("#intent", Input).value
+        if intent == visible(self._latest):  # left as it is: asked for exactly as it was wanted
+            intent = self._latest
         return answer_lines(
             healer,
             app.snapshot,

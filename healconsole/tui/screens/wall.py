@@ -14,6 +14,7 @@ from healconsole.core.snapshot import Snapshot
 from healconsole.core.view import HealerRow
 from healconsole.core.words import SourceState
 from healconsole.tui.keys import Key
+from healconsole.tui.safetext import plain
 from healconsole.tui.screens.base import ConsoleScreen
 from healconsole.tui.widgets.cells import EMPTY_LINE, Line, cell, fit, gap
 from healconsole.tui.widgets.cellview import CellView
@@ -49,7 +50,7 @@ class WallScreen(ConsoleScreen):
             for tone, says, _ in self._boxes():
                 with Vertical(classes=f"box {tone}"):
                     yield Digits("0")
-                    yield Label(says, markup=False)
+                    yield Label(plain(says))
         yield Rule("Needs a look", id="wall-rule")
         yield CellView(id="wall-list")
         yield Rule("Last events", id="wall-tail-rule")
@@ -95,7 +96,7 @@ class WallScreen(ConsoleScreen):
             number = sum(found.get(word, 0) for word in words)
             digits = box.query_one(Digits)
             if digits.value != str(number):
-                digits.update(str(number))
+                digits.update(f"{number:d}")
             box.set_class(number > 0, "-some")
 
     def _top(self, snapshot: Snapshot, now: float, width: int) -> Line:

@@ -8,6 +8,8 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input, Label
 
+from healconsole.core.text import visible
+from healconsole.tui.safetext import plain
 from healconsole.tui.widgets.field import Field
 
 
@@ -35,16 +37,16 @@ class Prompt(Horizontal):
 
     def compose(self) -> ComposeResult:
         """A label and a field."""
-        yield Label("", markup=False)
+        yield Label("")
         yield Field(select_on_focus=False)
 
     def ask(self, purpose: str, says: str, text: str) -> None:
         """Open, with ``text`` to begin with."""
         self._purpose = ""
-        self.query_one(Label).update(f" {says} ")
+        self.query_one(Label).update(plain(f" {says} "))
         field = self.query_one(Input)
-        field.value = text
-        field.cursor_position = len(text)
+        field.value = visible(text)
+        field.cursor_position = len(field.value)
         self._purpose = purpose
         self.display = True
         field.focus()
