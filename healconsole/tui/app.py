@@ -6,17 +6,20 @@ import gc
 import os
 import time
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rich.console import RenderableType
 from textual import work
-from textual.app import App
+from textual._context import active_message_pump
+from textual.app import App, ScreenStackError
 from textual.binding import BindingType
 from textual.command import Provider
+from textual.css.query import NoMatches
+from textual.dom import DOMNode, NoScreen
 from textual.filter import LineFilter
 from textual.reactive import reactive
 from textual.screen import Screen
-from textual.worker import WorkerFailed
+from textual.worker import WorkerFailed, active_worker
 
 from healconsole.core.snapshot import EMPTY, HealerState, Snapshot
 from healconsole.core.text import visible
@@ -34,6 +37,8 @@ from healconsole.tui.safetext import LastFilter
 from healconsole.tui.screens.home import HomeScreen
 from healconsole.tui.stylesheets import stylesheets
 from healconsole.tui.themes import DARK, LIGHT, own_variables, theme_for
+
+_NOT_THERE = (NoMatches, NoScreen, ScreenStackError)
 
 SILENT_AFTER_S = 10.0
 """Seconds without a word from the feed after which the screen says so."""
@@ -165,9 +170,24 @@ class ConsoleApp(App[int]):
         """Take the failure itself for what a worker wraps around it."""
         if isinstance(error, WorkerFailed) and isinstance(error.error, Exception):
             error = error.error
+        if isinstance(error, _NOT_THERE) and self._is_of_a_left_screen():
+            return
         if self._failure is None:
             self._failure = error
         super()._handle_exception(error)
+
+    def is_whole(self, screen: Screen[Any]) -> bool:
+        """Whether a screen has its widgets: neither being put up, nor left, nor ended with us."""
+        return not self._exit and screen.is_mounted and screen in self.screen_stack
+
+    def _is_of_a_left_screen(self) -> bool:
+        """Whether what failed belongs to a screen that is gone: it finds nothing to draw on."""
+        worker = active_worker.get(None)
+        node = active_message_pump.get(None) if worker is None else worker.node
+        if self._exit or node is self or not isinstance(node, DOMNode):
+            return self._exit
+        owners = [owner for owner in node.ancestors_with_self if isinstance(owner, Screen)]
+        return not owners or owners[0] not in self.screen_stack
 
     def panic(self, *renderables: RenderableType) -> None:
         """Report nothing but the failure; an error that draws itself may draw anything."""
@@ -249,6 +269,13 @@ class ConsoleApp(App[int]):
 
         also = {"Demo": (keys.REPAIR,)} if self._repair else {}
         self.push_screen(HelpScreen(also | ({"Fleet": (keys.GROUP,)} if self.view.fleet else {})))
+
+    def action_command_palette(self) -> None:
+        """Open the palette of verbs."""
+        from healconsole.tui.palette import VerbPalette
+
+        if not isinstance(self.screen, VerbPalette):
+            self.push_screen(VerbPalette(id="--command-palette"))
 
     def action_undo(self) -> None:
         """Take the last act back."""

@@ -36,6 +36,8 @@ _HELD_S: Final = 0.02
 _LARGEST: Final = 1000
 """Columns or rows of the largest window that a terminal is believed to have."""
 
+_POINTER_SHAPE: Final = "\x1b]22;"
+
 RESTORE: Final = (
     "\x1b[?2004l\x1b[?7h\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l"
     "\x1b[<u\x1b[?1049l\x1b[?25h\x1b[?1004l"
@@ -83,6 +85,11 @@ class ConsoleDriver(LinuxDriver):
                 found = reader.let_go()
             for message in (*found, *reader.tick()):
                 self.process_message(message)
+
+    def write(self, data: str) -> None:
+        """Send ``data``, but no pointer shapes: the older terminals print what they do not know."""
+        if not data.startswith(_POINTER_SHAPE):
+            super().write(data)
 
     def process_message(self, message: Message) -> None:
         """Pass on what the terminal says, unless no terminal can mean it."""

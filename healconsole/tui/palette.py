@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import cast
 
 from rich.text import Text
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.await_complete import AwaitComplete
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 
 from healconsole.tui.keys import Key
 from healconsole.tui.safetext import plain
 from healconsole.tui.screens.base import ConsoleScreen
+
+
+class VerbPalette(CommandPalette):
+    """The command palette, for hands that are faster than it.
+
+    Textual's fails on a key that moves while it lists nothing, and on a second choice that
+    comes before the first has closed it.
+    """
+
+    def dismiss(self, result: None = None) -> AwaitComplete:
+        """Close, once."""
+        if self is not self.app.screen:
+            return AwaitComplete()
+        return super().dismiss(result)
+
+    def _action_command_list(self, action: str) -> None:
+        with suppress(KeyError, IndexError):
+            super()._action_command_list(action)
 
 
 class VerbProvider(Provider):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.actions import SkipAction
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
@@ -124,6 +126,21 @@ class AskingDialog(ModalScreen[None]):
         around = FRAME if low else FRAME + 3
         most = self.app.size.height - around - fields
         self.query_one("#facts").styles.max_height = max(3, most)
+
+    def from_worker(self, show: Callable[[], None]) -> None:
+        """From a worker: do ``show`` unless the dialog was left, or is being left, meanwhile."""
+
+        def do() -> None:
+            if self.is_attached and self.query("#hint"):
+                show()
+
+        self.app.call_from_thread(do)
+
+    def dismiss(self, result: None = None) -> AwaitComplete:
+        """Close, with what was opened over it: Textual closes whatever is on top."""
+        if self is not self.app.screen:
+            self.pop_until_active()
+        return super().dismiss(result)
 
     def action_cancel(self) -> None:
         """Close, with nothing done."""

@@ -170,7 +170,7 @@ class ActDialog(AskingDialog):
             else:
                 summary = readable(f"{plan.before} → {plan.after}", utc_offset_s)
                 done.append(Done(plan.verb, plan.healer, summary, applied.undo))
-        self.app.call_from_thread(self._applied, done, problems)
+        self.from_worker(lambda: self._applied(done, problems))
 
     def _applied(self, done: Sequence[Done], problems: Sequence[str]) -> None:
         app = self.console_app

@@ -69,7 +69,7 @@ class RunDialog(AskingDialog):
         session = self.console_app.session
         with session.uncut():  # until what it started has ended
             plan = self.cycle.plan(session.leaving)
-        self.app.call_from_thread(self._show_plan, plan)
+        self.from_worker(lambda: self._show_plan(plan))
 
     def _show_plan(self, plan: CyclePlan) -> None:
         self.planned = self.runnable = True
@@ -119,7 +119,7 @@ class RunDialog(AskingDialog):
                 result = self.cycle.run(reason=reason, incident=incident)
         except (ActRefused, AuditUnwritable, OSError) as problem:
             result = CycleResult(outcome="", text="", problem=f"it was not run: {problem}")
-        self.app.call_from_thread(self._show_result, result)
+        self.from_worker(lambda: self._show_result(result))
 
     def _show_result(self, result: CycleResult) -> None:
         self.busy = False
@@ -132,7 +132,7 @@ class RunDialog(AskingDialog):
         self.console_app.poke()
 
     def _from_thread(self, event: PhaseEvent) -> None:
-        self.app.call_from_thread(self._take, event)
+        self.from_worker(lambda: self._take(event))
 
     def _take(self, event: PhaseEvent) -> None:
         self.lanes.take(event)

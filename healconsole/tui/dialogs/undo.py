@@ -96,7 +96,7 @@ class UndoDialog(AskingDialog):
             said = f"nothing was changed: {problem}"
         else:
             said = ""
-        self.app.call_from_thread(self._ended, said)
+        self.from_worker(lambda: self._ended(said))
 
     def _ended(self, problem: str) -> None:
         self.busy = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import ClassVar
 
 from textual import work
@@ -229,13 +230,13 @@ class AuditScreen(ConsoleScreen):
         while start > 0 and found < _ENOUGH and not worker.is_cancelled:
             step = reader.scan(matches, start)
             start, found = step.offset, found + len(step.lines)
-            self.app.call_from_thread(self._got_older, chosen, step.lines, start)
-        self.app.call_from_thread(self._found, "")
+            self._if_shown(partial(self._got_older, chosen, step.lines, start))
+        self._if_shown(partial(self._found, ""))
 
     def _got_older(
         self, chosen: AuditFilter | None, lines: Sequence[AuditLine], start: int
     ) -> None:
-        if chosen is not self._window.filter or not self.is_attached:
+        if chosen is not self._window.filter:
             return  # somebody typed on: these lines answer another question
         self._window.before(lines, start)
         size = max(1, self.console_app.snapshot.audit.size)
@@ -244,9 +245,8 @@ class AuditScreen(ConsoleScreen):
         self._draw()
 
     def _found(self, searching: str) -> None:
-        if self.is_attached:
-            self._searching = searching
-            self._label(self.console_app.snapshot)
+        self._searching = searching
+        self._label(self.console_app.snapshot)
 
     @work(thread=True, exclusive=True, group="log")
     def _read_newer(self) -> None:
@@ -286,7 +286,7 @@ class AuditScreen(ConsoleScreen):
             self.query_one(AuditView).put_cursor(landed[0] if landed else len(lines) - 1)
             self._label(self.console_app.snapshot)
 
-        self.app.call_from_thread(arrive)
+        self._if_shown(arrive)
 
     def _later(self, change: Callable[[], None]) -> None:
         def apply() -> None:
@@ -294,4 +294,13 @@ class AuditScreen(ConsoleScreen):
             self._draw()
             self._label(self.console_app.snapshot)
 
-        self.app.call_from_thread(apply)
+        self._if_shown(apply)
+
+    def _if_shown(self, change: Callable[[], None]) -> None:
+        """From a worker: do ``change`` unless the screen was left, or is being left, meanwhile."""
+
+        def do() -> None:
+            if self.is_attached and self.query(AuditView):
+                change()
+
+        self.app.call_from_thread(do)

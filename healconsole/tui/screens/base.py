@@ -94,8 +94,9 @@ class ConsoleScreen(Screen[None]):
         try:
             self.show(snapshot, now)
         except NoMatches:
-            # A screen that is taken down loses its widgets first; the last tick may still come.
-            if self.children and self.display and self.app.is_running:
+            # A screen is in the stack before its widgets are there, and one that is taken down
+            # loses them first; a tick may come in between.
+            if self.console_app.is_whole(self):
                 raise
 
     def _redraw(self) -> None:
