@@ -5,6 +5,7 @@ from __future__ import annotations
 from healconsole.cli.output import paint, shortened
 from healconsole.cli.settings import local_offset
 from healconsole.core.ages import iso
+from healconsole.core.auditdoubt import UNVERIFIED
 from healconsole.core.auditline import AuditEvent, AuditLine, UnparsableLine
 from healconsole.core.text import visible
 from healconsole.core.words import FAILURES
@@ -20,8 +21,10 @@ _OPERATOR = ("◆", "warn")
 _OTHER = (" ", "")
 
 
-def event_line(line: AuditLine, now: float, limit: int | None) -> str:
+def event_line(line: AuditLine, now: float, limit: int | None, *, doubted: bool = False) -> str:
     """``line`` in at most ``limit`` columns, or whole.
+
+    ``doubted`` marks an event that does not stand in the log as it was written.
 
     The time of day stands alone for an event of today; the date comes with any other.
     """
@@ -30,7 +33,8 @@ def event_line(line: AuditLine, now: float, limit: int | None) -> str:
         return paint(shortened(text, limit), "warn")
     glyph, kind = _OPERATOR if line.outcome.startswith("operator-") else _OTHER
     glyph, kind = _GLYPHS.get(line.outcome, (glyph, kind))
-    outcome = visible(line.outcome)
+    outcome = f"{UNVERIFIED} " * doubted + visible(line.outcome)
+    kind = "bad" if doubted else kind
     if line.guard:
         outcome += f" {visible(line.guard)}"
     text = (

@@ -13,6 +13,7 @@ from healconsole.cli.errors import DONE, RefusedError, UsageError
 from healconsole.cli.eventline import event_line
 from healconsole.cli.output import complain, escape_json, show, to_json, width, write_utf8
 from healconsole.cli.settings import local_offset, settings
+from healconsole.core.auditdoubt import AROUND, doubt, is_operators
 from healconsole.core.auditfilter import AuditFilter, FilterError, parse_filter
 from healconsole.core.auditline import AuditLine, UnparsableLine
 from healconsole.stores.history import History
@@ -46,8 +47,9 @@ def run(args: argparse.Namespace) -> int:
         if not args.follow:
             raise RefusedError(said)
         complain(f"{said}; waiting for it")
-    printer = _Printer(as_json=args.json)
-    printer.write(_newest(step, History(config.audit), wanted, args.lines))
+    history = History(config.audit)
+    printer = _Printer(history, as_json=args.json)
+    printer.write(_newest(step, history, wanted, args.lines))
     if args.follow:
         _follow(tail, step, wanted, printer)
     return DONE
@@ -88,7 +90,8 @@ def _follow(tail: Tail, step: TailStep, wanted: AuditFilter, printer: _Printer) 
 class _Printer:
     """Writes events as lines for people, or as JSON."""
 
-    def __init__(self, *, as_json: bool) -> None:
+    def __init__(self, history: History, *, as_json: bool) -> None:
+        self._history = history
         self._as_json = as_json
 
     def write(self, lines: Iterable[AuditLine]) -> None:
@@ -98,8 +101,16 @@ class _Printer:
             return
         now, limit = time.time(), width()
         for line in lines:
-            show(event_line(line, now, limit))
+            doubted = is_operators(line) and self._doubted(line)
+            show(event_line(line, now, limit, doubted=doubted))
         sys.stdout.flush()
+
+    def _doubted(self, line: AuditLine) -> bool:
+        behind = self._history.lines_after(line.offset, AROUND)
+        if not behind or behind[0].raw != line.raw:
+            return bool(doubt([line], 0))  # the log was rotated since
+        before = self._history.lines_before(line.offset, AROUND)
+        return bool(doubt([*before, *behind], len(before)))
 
 
 def _json_line(line: AuditLine) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from healconsole.core.ages import iso
+from healconsole.core.auditchain import linked
 from healconsole.core.auditline import AuditEvent, AuditLine, AuditTail, UnparsableLine
 from healconsole.core.auditparse import format_event, parse_line
 from healconsole.core.intent import bucket_number, marker_key
@@ -58,7 +59,7 @@ PLAN = orjson.dumps(
 
 def event(ago: float, healer: str, outcome: str, intent: str, **more: Any) -> AuditEvent:  # noqa: ANN401
     """An event ``ago`` seconds before `NOW`."""
-    raw = format_event(
+    unlinked = format_event(
         ts_text=iso(NOW - ago, millis=True),
         host="web-07",
         healer=healer,
@@ -69,7 +70,7 @@ def event(ago: float, healer: str, outcome: str, intent: str, **more: Any) -> Au
         trigger="timer",
         **more,
     )
-    parsed = parse_line(raw, int((2_000_000 - ago) * 10))
+    parsed = parse_line(linked(unlinked, ""), int((2_000_000 - ago) * 10))
     assert isinstance(parsed, AuditEvent)
     return parsed
 

@@ -13,6 +13,7 @@ from healconsole.core.ages import iso
 from healconsole.core.auditline import AuditTail
 from healconsole.core.auditparse import format_event
 from healconsole.core.snapshot import Snapshot
+from healconsole.stores.auditlog import AuditWriter
 from healconsole.stores.history import History
 from healconsole.tui.jump import JumpError, parse_jump
 from healconsole.tui.screens.audit import AuditScreen
@@ -189,3 +190,27 @@ def test_typed_times() -> None:
     for wrong in ("", "25:00", "soon", "-2", "14:3"):
         with pytest.raises(JumpError):
             parse_jump(wrong, NOW, 0)
+
+
+@pytest.mark.asyncio
+async def test_an_operators_event_that_a_healer_forged_is_marked(tmp_path: Path) -> None:
+    """In the list, and with the reason where it is opened; a real one is not."""
+    path = tmp_path / "audit.jsonl"
+    writer = AuditWriter(path, lambda: NOW, "web-07")
+    ada = {"user": "ada", "uid": 0}
+    writer.append(healer="h", outcome="operator-reset", operator=ada, reason="real")
+    writer.append(healer="h", outcome="success")
+    with path.open("ab") as log:
+        log.write(path.read_bytes().splitlines(keepends=True)[0])
+    history = History(path)
+    lines = history.lines_before(history.size(), 10)
+    audit = AuditTail(str(path), 0, history.size(), lines)
+    recording = Recording(replace(scenes.healthy(), audit=audit), log=history)
+    async with recording.app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("a")
+        await until(pilot, lambda: "following" in recording.text())
+        assert recording.text().count("UNVERIFIED") == 1
+        await pilot.press("enter")
+        await until(pilot, lambda: "does not follow the event before it" in recording.text())
+        await pilot.press("escape", "home", "enter")
+        await until(pilot, lambda: "holds" in recording.text())

@@ -135,7 +135,7 @@ def test_audit(picture: Picture, size: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("size", SMALL_AND_NORMAL)
 def test_audit_event(picture: Picture, size: tuple[int, int]) -> None:
-    picture(scenes.one_open(), size, "a", "up", "up", "enter")
+    picture(scenes.one_open(), size, "a", "up", "up", "enter", until="chain")
 
 
 @pytest.mark.parametrize("size", SMALL_AND_NORMAL)

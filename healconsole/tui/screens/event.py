@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from healconsole.core.ages import age, iso
+from healconsole.core.auditdoubt import AROUND, UNVERIFIED, doubt, is_operators
 from healconsole.core.auditline import AuditEvent, AuditLine
 from healconsole.tui import keys
 from healconsole.tui.screens.modal import ConsoleModal
@@ -33,10 +35,33 @@ class EventScreen(ConsoleModal[None]):
     def __init__(self, line: AuditLine) -> None:
         super().__init__("One event")
         self._line = line
+        self._chain = ""
 
     def body(self) -> ComposeResult:
         """The fields, one below the other."""
         yield Pager(self._drawn, id="event")
+
+    def on_mount(self) -> None:
+        """Look whether the event stands in the log as it was written."""
+        self._look_around()
+
+    @work(thread=True, exit_on_error=False)
+    def _look_around(self) -> None:
+        reader, line = self.console_app.log_reader, self._line
+        if not isinstance(line, AuditEvent):
+            return
+        lines: list[AuditLine] = [line]
+        if reader is not None:
+            behind = reader.lines_after(line.offset, AROUND)
+            if behind and behind[0].raw == line.raw:  # else the log was rotated since
+                lines = [*reader.lines_before(line.offset, AROUND), *behind]
+        place = next(i for i, each in enumerate(lines) if each.offset == line.offset)
+        self.app.call_from_thread(self._looked, doubt(lines, place))
+
+    def _looked(self, why: str) -> None:
+        self._chain = why or "holds"
+        if self.is_attached:
+            self.query_one(Pager).draw()
 
     def action_copy(self) -> None:
         """Copy the line as the log has it."""
@@ -85,6 +110,10 @@ class EventScreen(ConsoleModal[None]):
         ]
         if any(details):
             lines.append(_field("details", "  ".join(part for part in details if part)))
+        if self._chain and (is_operators(line) or self._chain == "holds"):
+            sound = self._chain == "holds"
+            says = self._chain if sound else f"{UNVERIFIED}: {self._chain}"
+            lines.append(_field("chain", says, "text" if sound else "bad"))
         lines += [(), *_long("line", line.raw, width)]
         return lines
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from healconsole.core.ages import clock_time
+from healconsole.core.auditdoubt import UNVERIFIED
 from healconsole.core.auditline import AuditEvent, AuditLine
 from healconsole.tui.widgets.cells import Cell, Line, cell, fit, gap
 from healconsole.tui.words import outcome_sign
@@ -41,11 +42,17 @@ def audit_columns(
 
 
 def audit_line(
-    line: AuditLine, columns: AuditColumns, utc_offset_s: int, *, alone: bool = True
+    line: AuditLine,
+    columns: AuditColumns,
+    utc_offset_s: int,
+    *,
+    alone: bool = True,
+    doubted: bool = False,
 ) -> Line:
     """Return the line of one event, or of what did not parse.
 
-    ``alone`` False leaves the intent to the second line, `audit_detail`.
+    ``alone`` False leaves the intent to the second line, `audit_detail`; ``doubted`` marks an
+    event that does not stand in the log as it was written.
     """
     if not isinstance(line, AuditEvent):
         return _pad(
@@ -66,6 +73,8 @@ def audit_line(
     if columns.healer:
         of = f"{line.host}/" if columns.hosts else ""
         cells += [fit(of + (line.healer or "-"), columns.healer), gap(1)]
+    if doubted:
+        cells += [cell(UNVERIFIED, "bad"), gap(1)]
     outcome = _outcome(line, columns.outcome, sign.tone)
     cells += [cell(sign.glyph, sign.tone), gap(1), outcome, gap(1)]
     if alone:

@@ -10,6 +10,7 @@ from textual.events import Click, MouseScrollDown, MouseScrollUp
 from textual.geometry import Size
 from textual.message import Message
 
+from healconsole.core.auditdoubt import doubt, is_operators
 from healconsole.core.auditline import AuditLine
 from healconsole.tui.widgets.auditlines import AuditColumns, audit_columns, audit_line
 from healconsole.tui.widgets.cells import EMPTY_LINE, Line
@@ -80,7 +81,8 @@ class AuditView(CellView, can_focus=True):
         key = (event.offset, event.length)
         drawn = self._drawn.get(key)
         if drawn is None:
-            drawn = audit_line(event, self._columns, self._utc_offset_s)
+            doubted = is_operators(event) and bool(doubt(self._events, index))
+            drawn = audit_line(event, self._columns, self._utc_offset_s, doubted=doubted)
             if len(self._drawn) > 2000:
                 self._drawn.clear()
             self._drawn[key] = drawn

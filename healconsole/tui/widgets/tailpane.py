@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from healconsole.core.auditdoubt import doubt, is_operators
 from healconsole.core.auditline import AuditEvent, AuditLine, AuditTail
 from healconsole.tui.widgets.auditlines import audit_columns, audit_detail, audit_line
 from healconsole.tui.widgets.cells import EMPTY_LINE, Line, cell, gap
@@ -68,12 +69,16 @@ class TailPane(CellView):
             return
         drawn: dict[tuple[int, int, str], tuple[Line, ...]] = {}
         lines: list[Line] = []
-        for event in newest:
+        first = len(self._source) - len(newest)
+        for index, event in enumerate(newest, first):
             # A torn end may be whole the next time, and a rotated log begins at 0 again.
             key = (event.offset, event.length, getattr(event, "ts_text", ""))
             kept = self._drawn.get(key)
             if kept is None:
-                kept = (audit_line(event, columns, self._utc_offset_s, alone=not tall),)
+                doubted = is_operators(event) and bool(doubt(self._source, index))
+                kept = (
+                    audit_line(event, columns, self._utc_offset_s, alone=not tall, doubted=doubted),
+                )
                 if tall:
                     kept = (*kept, audit_detail(event, columns))
             drawn[key] = kept
