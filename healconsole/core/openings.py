@@ -37,7 +37,7 @@ def opening_failures(
     for line in reversed(lines):
         if not isinstance(line, AuditEvent) or line.healer != healer:
             continue
-        if scope is not None and scope not in _scopes(line):
+        if scope is not None and scope not in scopes_of(line):
             continue
         if line.outcome == Outcome.SUCCESS or len(found) == n:
             break
@@ -64,7 +64,8 @@ def trend(facts: Iterable[str]) -> str:
     return next(iter([*moved, *still]), "")
 
 
-def _scopes(event: AuditEvent) -> set[str]:
+def scopes_of(event: AuditEvent) -> set[str]:
+    """The scopes that an event may be of: a legacy one has none, and counts by its intent."""
     if event.scope:
         return {event.scope}
     return {event.intent, event.intent.partition(" ")[0]}

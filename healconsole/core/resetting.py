@@ -14,6 +14,7 @@ from healconsole.core.mode import reads_overrides
 from healconsole.core.openings import opening_failures
 from healconsole.core.plan import ActPlan, ActRefused, FileChange, known_scopes, listed, operable
 from healconsole.core.records import MICRO, BucketRecord, Corrupt
+from healconsole.core.resets import earlier_resets
 from healconsole.core.snapshot import HealerState, ScopedBreaker
 from healconsole.core.words import Circuit
 
@@ -67,7 +68,11 @@ def plan_reset(
         now_lines=tuple(line for _, line, _, _ in parts),
         after_lines=tuple(line for _, _, line, _ in parts),
         next_lines=_next(healer, changes, to, now),
-        warnings=(*_warnings(healer, scope, changes, now), *told.in_flight(healer, now)),
+        warnings=(
+            *_warnings(healer, scope, changes, now),
+            *earlier_resets(events, healer.name, scope, now),
+            *told.in_flight(healer, now),
+        ),
         before="; ".join(brief for _, _, _, brief in parts),
         after="; ".join(line for _, _, line, _ in parts),
         destructive=True,

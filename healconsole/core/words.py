@@ -59,6 +59,10 @@ class Outcome(StrEnum):
     OPERATOR_DRY_RUN = "operator-dry-run"
     OPERATOR_RUN = "operator-run"
     OPERATOR_UNDO = "operator-undo"
+    OPERATOR_DONE = "operator-done"
+    """The result of the act that was announced before; one that failed is undone."""
+    OPERATOR_REQUEST = "operator-request"
+    """An act that waits for a second person."""
     OPERATOR_HALT = "operator-halt"
     OPERATOR_RESUME = "operator-resume"
 

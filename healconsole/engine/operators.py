@@ -34,6 +34,8 @@ from healconsole.stores.statedir import read_healer
 NO_LOGIN_UID = 4_294_967_295
 """What the kernel says of a process that belongs to no login (``(uid_t) -1``)."""
 
+_CLAIM_LIMIT = 256
+
 REASON_LIMIT = 2_000
 """Characters of a reason that are kept."""
 
@@ -43,8 +45,10 @@ class Operator:
     """The person behind an act, as far as the host can tell.
 
     ``user`` is who they logged in as where that is known, not the account that sudo made of
-    them. ``via`` is how the act came (``tui`` or ``cli``), ``origin`` from where: the address
-    of the SSH client, or the terminal.
+    them. ``uid`` and ``login_uid`` are the kernel's word. The rest is only claimed, by the
+    environment, the terminal or the configuration: ``via`` is how the act came (``tui`` or
+    ``cli``), ``origin`` from where (the address of the SSH client, the terminal), and
+    ``claims`` has the values themselves.
     """
 
     user: str
@@ -52,6 +56,7 @@ class Operator:
     login_uid: int | None
     via: str
     origin: str
+    claims: tuple[tuple[str, str], ...] = ()
 
     def record(self) -> dict[str, Any]:
         """``operator`` as the audit event has it."""
@@ -61,6 +66,7 @@ class Operator:
             "login_uid": self.login_uid,
             "via": self.via,
             "from": self.origin,
+            **({"claimed": dict(self.claims)} if self.claims else {}),
         }
 
     @property
@@ -85,7 +91,14 @@ def identify(environ: Mapping[str, str], *, via: str, named: str = "") -> Operat
     user = named or _name_of(login_uid) or environ.get("SUDO_USER", "") or _name_of(uid)
     if not user:
         user = getpass.getuser() if environ.get("USER") else f"uid-{uid}"
-    return Operator(user, uid, login_uid, via, _origin(environ))
+    claims = {
+        "name": named,
+        "SUDO_USER": environ.get("SUDO_USER", ""),
+        "SSH_CONNECTION": environ.get("SSH_CONNECTION", ""),
+        "tty": _terminal(),
+    }
+    kept = tuple((key, value[:_CLAIM_LIMIT]) for key, value in claims.items() if value)
+    return Operator(user, uid, login_uid, via, _origin(environ), kept)
 
 
 def _login_uid() -> int | None:
@@ -111,13 +124,18 @@ def _origin(environ: Mapping[str, str]) -> str:
     connection = environ.get("SSH_CONNECTION", "").split()
     if connection:
         parts.append(connection[0])
+    if terminal := _terminal():
+        parts.append(terminal)
+    return " ".join(parts)
+
+
+def _terminal() -> str:
     for descriptor in (0, 1, 2):
         try:
-            parts.append(os.ttyname(descriptor).removeprefix("/dev/"))
-            break
+            return os.ttyname(descriptor).removeprefix("/dev/")
         except OSError:
             continue
-    return " ".join(parts)
+    return ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,8 @@ class Applied:
     """An act that was done."""
 
     undo: UndoRecord
+    problem: str = ""
+    """Why its result is not in the log, though it was done; empty if it is."""
 
 
 def apply_plan(
@@ -111,8 +113,9 @@ def apply_plan(
         "after": plan.after,
     }
     _tell_who(event, operator, reason, incident)
-    done = _act(root, plan.healer, verify, changes, audit, event, now)
-    return Applied(UndoRecord(plan.healer, plan.verb, plan.scope, done, plan.before, plan.after))
+    done, problem = _act(root, plan.healer, verify, changes, audit, event, now)
+    record = UndoRecord(plan.healer, plan.verb, plan.scope, done, plan.before, plan.after)
+    return Applied(record, problem)
 
 
 def undo(
@@ -145,10 +148,9 @@ def undo(
         "after": record.before,
     }
     _tell_who(event, operator, reason, incident)
-    done = _act(root, record.healer, verify, changes, audit, event, now)
-    return Applied(
-        UndoRecord(record.healer, "undo", record.scope, done, record.after, record.before)
-    )
+    done, problem = _act(root, record.healer, verify, changes, audit, event, now)
+    undone = UndoRecord(record.healer, "undo", record.scope, done, record.after, record.before)
+    return Applied(undone, problem)
 
 
 def _act(
@@ -159,7 +161,7 @@ def _act(
     audit: AuditWriter,
     event: EventFields,
     now: float,
-) -> tuple[Done, ...]:
+) -> tuple[tuple[Done, ...], str]:
     with _guarded(root, healer) as fd:
         verify(fd)
         audit.append(sync=True, **event)
@@ -172,7 +174,7 @@ def _act(
             left = _roll_back(fd, done, now)
             _audit_failure(audit, event, f"could not be written ({why}); {left}")
             raise NotApplied(f"{change.path} could not be written ({why}); {left}") from error
-    return tuple(done)
+        return tuple(done), _audit_result(audit, event)
 
 
 def _roll_back(fd: int, done: Sequence[Done], now: float) -> str:
@@ -184,6 +186,17 @@ def _roll_back(fd: int, done: Sequence[Done], now: float) -> str:
             kept = ", ".join(step.path for step in done[: len(done) - place])
             return f"what was done could not all be taken back: look at {kept}"
     return "nothing was changed"
+
+
+def _audit_result(audit: AuditWriter, event: EventFields) -> str:
+    """Say in the log that the act was done; what keeps it from being said is returned."""
+    verb = event["outcome"].removeprefix("operator-")
+    result: EventFields = {**event, "outcome": Outcome.OPERATOR_DONE, "reason": f"{verb}: done"}
+    try:
+        audit.append(sync=True, **result)
+    except AuditUnwritable as error:
+        return str(error)
+    return ""
 
 
 def _audit_failure(audit: AuditWriter, event: EventFields, why: str) -> None:

@@ -32,7 +32,10 @@ def test_who_it_is() -> None:
     assert found.user in {own, "grace"} or found.login_uid is not None
     assert found.origin.startswith("10.0.0.7")
     assert identify({}, via="tui", named="war-room").user == "war-room"
-    assert found.record().keys() == {"user", "uid", "login_uid", "via", "from"}
+    assert found.record().keys() == {"user", "uid", "login_uid", "via", "from", "claimed"}
+    claimed = found.record()["claimed"]
+    assert claimed["SUDO_USER"] == "grace"
+    assert claimed["SSH_CONNECTION"] == "10.0.0.7 5000 10.0.0.1 22"
 
 
 @pytest.mark.parametrize(
@@ -47,7 +50,8 @@ def test_a_trip_stops_the_healer_and_says_who_and_why(site: Site, desk: Operator
     plan = desk.plan_trip(desk.read("h"), None, 600)
     assert site.events()[-1]["outcome"] == "success"  # planning writes nothing
     desk.apply(plan, reason=" bad deploy ", incident="INC-1")
-    event = site.events()[-1]
+    event, result = site.events()[-2:]
+    assert result["outcome"] == "operator-done"
     assert event["outcome"] == "operator-trip"
     assert (event["reason"], event["incident"]) == ("bad deploy", "INC-1")
     assert event["operator"] == ADA.record()
@@ -75,7 +79,7 @@ def test_an_act_is_undone(site: Site, desk: OperatorDesk) -> None:
     assert {name: content[0] for name, content in after.items()} == {
         name: content[0] for name, content in before.items()
     }
-    assert [event["outcome"] for event in site.events()[-2:]] == [
+    assert [event["outcome"] for event in site.events()[-4::2]] == [
         "operator-dry-run",
         "operator-undo",
     ]

@@ -67,6 +67,10 @@ class Desk:
         return AuditWriter(self.log, lambda: NOW, "web1")
 
     def events(self) -> list[dict[str, object]]:
+        """What was announced, or corrected."""
+        return [event for event in self.all_events() if event["outcome"] != "operator-done"]
+
+    def all_events(self) -> list[dict[str, object]]:
         return [orjson.loads(line) for line in self.log.read_bytes().splitlines()]
 
     def tree(self) -> dict[str, bytes | str]:
@@ -107,6 +111,16 @@ def test_trip_and_undo_leave_no_trace_but_the_log(desk: Desk) -> None:
     assert first["operator"] == OPERATOR
     assert (first["reason"], first["incident"], second["reason"]) == ("because", "INC-1", "oops")
     assert (first["before"], first["after"]) == (second["after"], second["before"])
+
+
+def test_the_result_is_told_behind_the_act(desk: Desk) -> None:
+    (desk.home / "cb/restart").write_bytes(OPEN)
+    applied = desk.apply(plan_reset(desk.look(), "restart", "half-open", NOW))
+    announced, result = desk.all_events()
+    assert (announced["outcome"], result["outcome"]) == ("operator-reset", "operator-done")
+    assert (result["reason"], result["scope"]) == ("reset: done", "restart")
+    assert result["operator"] == announced["operator"]
+    assert applied.problem == ""
 
 
 def test_undo_of_an_undo_does_it_again(desk: Desk) -> None:

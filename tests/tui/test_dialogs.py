@@ -131,7 +131,7 @@ async def test_reset_needs_reason_and_name_then_opens_a_probe_and_is_undone(site
         await settled(pilot)
         assert not in_dialog(app)
         assert breaker(site)[4] == "half-open"
-        event = events(site)[-1]
+        event = events(site)[-2]
         assert event["outcome"] == "operator-reset"
         assert event["reason"] == "rolled back deploy 5121"
         assert event["incident"] == "INC-4711"
@@ -143,7 +143,7 @@ async def test_reset_needs_reason_and_name_then_opens_a_probe_and_is_undone(site
         await pilot.press("enter")
         await settled(pilot)
         assert breaker(site) == before
-        assert events(site)[-1]["outcome"] == "operator-undo"
+        assert events(site)[-2]["outcome"] == "operator-undo"
 
 
 @pytest.mark.asyncio
@@ -195,7 +195,7 @@ async def test_trip_of_the_whole_healer_holds_it(site: Path) -> None:
         await settled(pilot)
     assert breaker(site)[4] == "forced-open"
     assert (site / "state" / HEALER / "hold").read_text().startswith("on ")
-    assert events(site)[-1]["outcome"] == "operator-trip"
+    assert events(site)[-2]["outcome"] == "operator-trip"
 
 
 @pytest.mark.asyncio

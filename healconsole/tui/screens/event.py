@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from healconsole.core.ages import age, iso
+from healconsole.core.attribution import claimed_words, operator_words
 from healconsole.core.auditdoubt import AROUND, UNVERIFIED, doubt, is_operators
 from healconsole.core.auditline import AuditEvent, AuditLine
 from healconsole.tui import keys
@@ -93,7 +94,8 @@ class EventScreen(ConsoleModal[None]):
             ("guard", line.guard),
             ("reason", line.reason),
             ("fact", line.fact.replace(",", "  ")),
-            ("operator", ", ".join(f"{key} {value}" for key, value in line.operator.items())),
+            ("operator", operator_words(line.operator)),
+            ("claimed", claimed_words(line.operator)),
             ("incident", line.incident),
             ("before", line.before),
             ("after", line.after),
