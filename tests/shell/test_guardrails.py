@@ -15,6 +15,8 @@ def test_each_outcome_is_recorded_as_what_it_is(site: ShellSite) -> None:
         hangs() { sleep 30; }
         stubborn() { trap '' TERM; while :; do sleep 30; done; }
         forks() { (sleep 30 >/dev/null 2>&1 & disown); act; }
+        loops() { (await over) >/dev/null 2>&1 & disown; act; }
+        checks() { (await over) >/dev/null 2>&1 & }
         leaves() { exit 0; }
         first_fails() { false; act; }
         report() { printf '%s %s\\n' "$?" "$_heal_outcome"; }
@@ -27,8 +29,10 @@ def test_each_outcome_is_recorded_as_what_it_is(site: ShellSite) -> None:
         heal_act_with_guardrails "a 7" leaves good; report
         if heal_act_with_guardrails "a 8" first_fails good; then :; fi; report
         heal_act_with_guardrails "a 9" stubborn good; report
+        heal_act_with_guardrails "a 10" loops checks; report
         """
     )
+    (site.root / "over").touch()
     assert done.stdout.splitlines() == [
         "0 success",
         "1 action-failed",
@@ -39,8 +43,9 @@ def test_each_outcome_is_recorded_as_what_it_is(site: ShellSite) -> None:
         "1 action-failed",
         "0 action-failed",
         "1 timed-out",
+        "0 success",
     ]
-    assert site.acts() == 2
+    assert site.acts() == 3
     ends = {e["intent"]: e["reason"] for e in site.events() if e["outcome"] != "started"}
     assert ends == {
         "a 1": "",
@@ -52,6 +57,7 @@ def test_each_outcome_is_recorded_as_what_it_is(site: ShellSite) -> None:
         "a 7": "the action ended the shell that runs it",
         "a 8": "action exit code 1",
         "a 9": "action timed out after 0.2 s",
+        "a 10": "",
     }
     assert not [claim for claim in (site.state / "claims").iterdir() if claim.read_bytes()]
 

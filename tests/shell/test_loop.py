@@ -102,13 +102,16 @@ def test_what_detect_and_decide_get_wrong_is_told(live: ShellSite) -> None:
         fails() { echo depth=1; return 3; }
         hangs() { sleep 30 >/dev/null 2>&1; }
         breaks() { return 2; }
-        heal_main fails breaks act good hangs --once
+        leaves() { (await over) 2>/dev/null & exit 4; }
+        heal_main fails breaks act good hangs leaves --once
         """
     )
+    (live.root / "over").touch()
     assert done.returncode == 0, done.stderr
     assert cycle(live).fact == (
         "depth=1,detect=ERROR,error=fails exit code 3,"
         "detect=ERROR,error=hangs timed out after 0.3 s,"
+        "detect=ERROR,error=leaves exit code 4,"
         "decide=ERROR,decide_error=exit code 2"
     )
     assert live.acts() == 0

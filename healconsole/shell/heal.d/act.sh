@@ -72,28 +72,39 @@ _heal_millis_of() {
   _heal_num=$keep
 }
 
-# Wait until tick $2 for a line on descriptor $1: 0 with the line, or 1 with _heal_heard "late" or "end".
+# Milliseconds between two looks whether a child has ended. Mostly its end is heard, as the end of its pipe;
+# but what it left behind may hold that: a loop in the background has every descriptor of its shell.
+_HEAL_LOOK=200
+
+# Wait until tick $2 for a line of the caller's child on descriptor $1: 0 with the line, or 1 with _heal_heard
+# "late" or "end".
 _heal_heard='' _heal_lost=''
 _heal_hear() {
-  local left rc seconds
+  local left rc seconds gone=0
   _heal_heard=''
   while :; do
     _heal_ticks
     left=$(($2 - _heal_num))
-    ((left > 0)) || {
-      _heal_heard=late
-      return 1
-    }
+    if ((left <= 0)); then
+      if kill -0 "$child" 2>/dev/null; then
+        _heal_heard=late
+        return 1
+      fi
+      left=1 gone=1
+    fi
     if ((_heal_lease_every && left > _heal_lease_every)); then left=$_heal_lease_every; fi
     _heal_until_alive
+    ((left <= _HEAL_LOOK)) || left=$_HEAL_LOOK
     printf -v seconds '%d.%03d' $((left / 1000)) $((left % 1000))
     rc=0
     IFS= read -r -t "$seconds" -u "$1" _heal_text || rc=$?
     ((rc == 0)) && return 0
-    if ((rc <= 128)); then
+    if ((rc <= 128 || gone)); then
       _heal_heard=end
       return 1
     fi
+    # What it said before it ended is heard once more.
+    kill -0 "$child" 2>/dev/null || gone=1
     _heal_alive
     if ((_heal_lease_every)) && ! _heal_lease_renew; then return 1; fi
   done

@@ -185,7 +185,7 @@ _heal_capture() {
   child=$!
   set +m
   exec {report}>&-
-  local deadline
+  local deadline gone=0
   _heal_ticks
   _heal_millis_of "$limit" deadline
   ((deadline += _heal_num)) || :
@@ -195,14 +195,23 @@ _heal_capture() {
     left=$((deadline - _heal_num))
     rc=0
     if ((left <= 0)); then
-      rc=142
-      break
+      if kill -0 "$child" 2>/dev/null; then
+        rc=142
+        break
+      fi
+      left=1 gone=1
     fi
     _heal_until_alive
+    ((left <= _HEAL_LOOK)) || left=$_HEAL_LOOK
     printf -v left '%d.%03d' $((left / 1000)) $((left % 1000))
     IFS= read -r -d $'\x1e' -t "$left" -u "$answers" part || rc=$?
     _heal_captured+=$part
     ((rc > 128)) || break
+    if ((gone)); then
+      rc=1
+      break
+    fi
+    kill -0 "$child" 2>/dev/null || gone=1
     _heal_alive
   done
   if ((rc == 0)); then
