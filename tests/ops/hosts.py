@@ -36,6 +36,7 @@ verify = ["fewer-cores"]
 UNIT = """\
 [Service]
 Type=notify
+NotifyAccess=all
 ExecStart={command}
 Restart=on-failure
 RestartSec=5

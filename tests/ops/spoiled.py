@@ -274,6 +274,30 @@ BAD = {
         "queue.service",
     ),
     "a short watchdog": Bad("watchdog-too-short", slow_cycle, "queue.service"),
+    "a unit that does not hear bash": Bad(
+        "notify-access",
+        lambda h: h.replace("systemd/etc/queue.service", "NotifyAccess=all\n", ""),
+        "queue.service",
+    ),
+    "a unit that hears the main process only": Bad(
+        "notify-access",
+        lambda h: h.replace("systemd/etc/queue.service", "NotifyAccess=all", "NotifyAccess=main"),
+        "queue.service",
+    ),
+    "a unit that hides processes": Bad(
+        "hidden-processes",
+        lambda h: h.replace(
+            "systemd/etc/queue.service", "[Service]\n", "[Service]\nProtectProc=invisible\n"
+        ),
+        "queue.service",
+    ),
+    "a unit that hides what else is in /proc": Bad(
+        "hidden-processes",
+        lambda h: h.replace(
+            "systemd/etc/queue.service", "[Service]\n", "[Service]\nProcSubset=pid\n"
+        ),
+        "queue.service",
+    ),
     "no restart": Bad(
         "no-restart",
         lambda h: h.replace("systemd/etc/queue.service", "Restart=on-failure\n", ""),

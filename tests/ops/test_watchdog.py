@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +18,7 @@ from healconsole.core.records import CycleRecord
 from tests.engine.healers import Program, ended
 from tests.engine.sites import Site
 from tests.ops.managers import Manager, manager
-from tests.shell.bashes import ShellSite
+from tests.shell.bashes import DRIVER, SHELL, ShellSite
 
 USEC = 2_400_000
 """What the watchdog allows, in microseconds; half of it is the longest silence."""
@@ -100,29 +102,46 @@ def test_bash_gives_signs_of_life_while_it_acts_and_settles(
         assert {one.pid for one in systemd.heard} == {child.pid}
 
 
-def test_bash_without_privileges_speaks_through_a_child(systemd: Manager, shell: ShellSite) -> None:
+def test_bash_without_privileges_speaks_through_a_child() -> None:
     """Why its unit has NotifyAccess=all: the kernel lets nobody else speak for another process."""
-    if os.geteuid() != 0 or not shutil.which("setpriv"):
-        pytest.skip("needs root and setpriv")
+    if os.geteuid() != 0 or not shutil.which("setpriv") or not shutil.which("systemd-notify"):
+        pytest.skip("needs root, setpriv and systemd-notify")
     nobody = 65_534
-    for folder in (shell.root, *shell.root.parents):
-        if folder.stat().st_uid == 0 and folder not in (Path("/"), Path("/tmp")):  # noqa: S108
-            folder.chmod(0o755)
-    shell.state.mkdir()
-    for path in (shell.root, shell.state):
-        os.chown(path, nobody, nobody)
-    prefix = ("setpriv", f"--reuid={nobody}", f"--regid={nobody}", "--clear-groups", "--")
+    # Nobody can look into a directory of pytest's, or maybe of this checkout.
+    with tempfile.TemporaryDirectory() as folder, manager(Path(folder) / "notify") as systemd:
+        root = Path(folder)
+        shutil.copytree(SHELL, root / "healconsole" / "shell")
+        (root / "tests" / "shell").mkdir(parents=True)
+        driver = shutil.copy(DRIVER, root / "tests" / "shell")
+        site = ShellSite(root, now=None)
+        site.state.mkdir()
+        for path in (root, site.state):
+            os.chown(path, nobody, nobody)
+        as_nobody = ("setpriv", f"--reuid={nobody}", f"--regid={nobody}", "--clear-groups", "--")
+        environ = {**site.environ, "OPTIONS": "--interval 3600", "INTENT": "", **watched(systemd)}
+        child = subprocess.Popen(
+            [*as_nobody, "bash", driver, BASH], env=environ, stdin=subprocess.DEVNULL, cwd="/"
+        )
+        try:
+            ready = systemd.until("READY=1")
+            assert (ready.uid, ready.pid != child.pid) == (nobody, True)
+            assert systemd.until("WATCHDOG=1").uid == nobody
+            assert systemd.until("STATUS=").text == "STATUS=nothing to do"
+        finally:
+            child.terminate()
+            child.wait(20)
+
+
+def test_a_watchdog_that_is_no_number_is_no_code(shell: ShellSite, systemd: Manager) -> None:
+    hostile = {"WATCHDOG_USEC": 'a[$(touch "$TEST_ROOT/canary")]', "WATCHDOG_PID": ""}
     child = shell.start(
-        BASH, prefix, OPTIONS="--interval 3600", INTENT="", SLOW="0", **watched(systemd)
+        BASH, OPTIONS="--interval 3600", INTENT="", SLOW="0", **{**watched(systemd), **hostile}
     )
-    try:
-        ready = systemd.until("READY=1")
-        assert (ready.uid, ready.pid != child.pid) == (nobody, True)
-        assert systemd.until("WATCHDOG=1").uid == nobody
-        assert systemd.until("STATUS=").text == "STATUS=nothing to do"
-    finally:
-        child.terminate()
-        child.communicate(timeout=20)
+    systemd.until("STATUS=nothing to do")
+    child.terminate()
+    child.communicate(timeout=20)
+    assert not (shell.root / "canary").exists()
+    assert "WATCHDOG=1" not in {one.text for one in systemd.heard}
 
 
 @pytest.mark.parametrize("other", [{"WATCHDOG_PID": "1"}, {"WATCHDOG_USEC": "0"}])

@@ -20,6 +20,8 @@ IDS: Final = (
     "no-unit",
     "no-watchdog",
     "watchdog-too-short",
+    "notify-access",
+    "hidden-processes",
     "no-restart",
     "no-rules",
     "markers-not-aged",

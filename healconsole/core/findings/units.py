@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
+from healconsole.core.findings import bashtext
 from healconsole.core.findings.facts import HealerFacts, HostFacts
 from healconsole.core.findings.finding import Finding
 from healconsole.core.findings.unitfile import Unit, seconds_of
 
 _INSTANCE: Final = re.compile(r"@[^@]*\.(?=[a-z]+$)")
 _RESTARTS: Final = frozenset({"on-failure", "on-watchdog", "on-abnormal", "on-abort", "always"})
+_HIDING: Final = {
+    "ProtectProc": {"", "default"},
+    "ProcSubset": {"", "all"},
+    "PrivatePIDs": {"", "no", "false", "off", "0"},
+}
+"""Settings that hide /proc, with the values that do not. Source: systemd.exec(5)."""
 _OFF: Final = frozenset({"0", "0s", "infinity"})
 
 
@@ -23,8 +31,8 @@ def of_units(healer: HealerFacts, host: HostFacts) -> list[Finding]:
         found
         for unit in units
         if unit.last("Service.Type") != "oneshot"  # a timer starts it again, whatever happened
-        for found in _of_daemon(healer, unit)
-    ]
+        for found in (*_of_daemon(healer, unit), *_of_notify(healer, unit))
+    ] + [found for unit in units for found in _of_sight(healer, unit)]
 
 
 def units_of(healer: HealerFacts, host: HostFacts) -> list[Unit]:
@@ -90,3 +98,39 @@ def _of_daemon(healer: HealerFacts, unit: Unit) -> list[Finding]:
             )
         )  # fmt: skip
     return found
+
+
+def _of_notify(healer: HealerFacts, unit: Unit) -> Iterator[Finding]:
+    """Whether systemd hears a healer in bash, for which a child speaks."""
+    waits = unit.last("Service.Type") == "notify" or unit.last("Service.WatchdogSec")
+    started = {word for command in unit.commands for word in command}
+    speaks = [
+        program.path
+        for program in healer.programs
+        if program.language == "bash"
+        and program.path in started
+        and bashtext.is_guarded(bashtext.lines(program.text))
+    ]
+    if waits and speaks and unit.last("Service.NotifyAccess") != "all":
+        yield Finding(
+            "notify-access", "has a unit that does not hear it", unit.path,
+            f"{speaks[0]} speaks through systemd-notify, a child of its own: systemd takes it "
+            "for hung, and ends it again and again",
+            "NotifyAccess=all in [Service]", healer.state.name,
+        )  # fmt: skip
+
+
+def _of_sight(healer: HealerFacts, unit: Unit) -> Iterator[Finding]:
+    """Whether it can see the processes whose claims it judges."""
+    hiding = [
+        f"{key}={unit.last(f'Service.{key}')}"
+        for key, harmless in _HIDING.items()
+        if unit.last(f"Service.{key}") not in harmless
+    ]
+    if hiding:
+        yield Finding(
+            "hidden-processes", f"has a unit with {', '.join(hiding)}", unit.path,
+            "whether another process's act is still in flight is seen in /proc: one that cannot "
+            "be seen is taken for interrupted, and may be done twice",
+            f"take {' and '.join(hiding)} out of [Service]", healer.state.name,
+        )  # fmt: skip

@@ -10,8 +10,9 @@ _heal_watch=0 _heal_watch_at=0
 _heal_watch_begin() {
   _heal_watch=0 _heal_watch_at=0
   [[ -n ${NOTIFY_SOCKET-} && ${WATCHDOG_PID:-$$} == "$$" ]] || return 0
-  _heal_is_digits "${WATCHDOG_USEC-}" 15 && _heal_watch=$((WATCHDOG_USEC / 3000))
-  ((_heal_watch || ${WATCHDOG_USEC:-0} == 0)) || _heal_watch=1
+  if _heal_is_digits "${WATCHDOG_USEC-}" 15 && [[ $WATCHDOG_USEC != 0 ]]; then
+    _heal_watch=$((WATCHDOG_USEC > 3000 ? WATCHDOG_USEC / 3000 : 1))
+  fi
   if ! hash systemd-notify 2>/dev/null; then
     heal_log 'systemd asks for signs of life, and there is no systemd-notify to give them'
     _heal_watch=0
