@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -20,6 +21,8 @@ from typing import NamedTuple
 
 import pytest
 
+from healconsole.cli import manual
+from healconsole.cli.parser import build_parser, split_command_line
 from healconsole.core.auditchain import linked
 from healconsole.stores.catalog import load_catalog
 from healconsole.stores.config import load_config
@@ -152,6 +155,18 @@ def test_every_block_is_run_somehow() -> None:
             assert not block.how or block.how in BY_CI, block
     assert {block.how for block in blocks()} >= BY_CI
     assert all(command.startswith("healconsole") for command in commands())
+
+
+def test_every_command_in_the_text_can_be_understood() -> None:
+    prose = re.sub(r"^```.*?^```$", "", README, flags=re.DOTALL | re.MULTILINE)
+    spans = re.findall(r"`(healconsole [^`]+)`", prose)
+    assert len(spans) > 5
+    named = [span for span in spans if span.count(" ") == 1]  # the command, not how it is called
+    assert {span.split()[1] for span in named} <= set(manual.USAGE) | {"--fleet"}
+    for span in set(spans) - set(named):
+        arguments, _ = split_command_line(shlex.split(span)[1:])
+        if arguments[-1] != "--help":
+            build_parser().parse_args(arguments)
 
 
 def test_the_guide_has_its_commands() -> None:
