@@ -1,4 +1,4 @@
-"""``halt`` and ``resume``: stop healers over the whole fleet, and let them act again."""
+"""``halt``, ``resume``, ``break-lock``: an operator's acts in Redis, for the whole fleet."""
 
 from __future__ import annotations
 
@@ -43,6 +43,16 @@ def resume(args: argparse.Namespace) -> int:
     target = _target(args)
     return _do(
         args, lambda desk, incident: desk.resume(target, reason=args.reason, incident=incident)
+    )
+
+
+def break_lock(args: argparse.Namespace) -> int:
+    """Take a lock away from the holder that was shown."""
+    return _do(
+        args,
+        lambda desk, incident: desk.break_lock(
+            args.key, args.token, reason=args.reason, incident=incident
+        ),
     )
 
 

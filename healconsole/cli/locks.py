@@ -9,7 +9,8 @@ from healconsole.cli.errors import DONE, REFUSED
 from healconsole.cli.output import complain, emit_json, show, table
 from healconsole.cli.settings import look, settings
 from healconsole.core.ages import countdown
-from healconsole.core.snapshot import Lock
+from healconsole.core.holding import ghosts, holder_of
+from healconsole.core.snapshot import Snapshot
 from healconsole.core.status import locks_object
 from healconsole.core.text import visible
 from healconsole.core.words import SourceState
@@ -26,27 +27,30 @@ def run(args: argparse.Namespace) -> int:
     elif health.state is SourceState.OFF:
         show("No Redis is configured (--redis), so there are no fleet locks.")
     elif not unknown:
-        _show(snapshot.locks, now)
+        _show(snapshot, now)
     if unknown:
         complain(f"the locks are unknown: {health.detail}")
         return REFUSED
     return DONE
 
 
-def _show(locks: tuple[Lock, ...], now: float) -> None:
+def _show(snapshot: Snapshot, now: float) -> None:
+    locks = snapshot.locks
     if not locks:
         show("No lock is held.")
         return
+    dead = ghosts(snapshot, now)
     cells = [
         (
             visible(lock.key),
             holder(lock.owner),
             "no end" if lock.expires_at is None else countdown(max(0, lock.expires_at - now)),
             "-" if lock.fence is None else str(lock.fence),
+            f"GHOST: {visible(dead[lock.key])}" if lock.key in dead else "",
         )
         for lock in locks
     ]
-    for line in table(("LOCK", "HOLDER", "TTL", "FENCE"), cells, frozenset({2, 3})):
+    for line in table(("LOCK", "HOLDER", "TTL", "FENCE", ""), cells, frozenset({2, 3})):
         show(line)
 
 
@@ -58,7 +62,7 @@ def holder(token: str) -> str:
     >>> holder("6f1c0f6e-4c1f-4f0e-9c57-2f6a3a1d9b10")
     'opaque token 6f1c0f6e'
     """
-    parts = token.split("/")
-    if len(parts) == 4 and all(parts):
-        return visible("/".join(parts[:3]))
+    named = holder_of(token)
+    if named is not None:
+        return visible(f"{named.host}/{named.healer}/{named.pid}")
     return f"opaque token {visible(token[:8])}"

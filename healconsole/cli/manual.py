@@ -36,6 +36,7 @@ USAGE: Final = {
         "                         [--seats N]"
     ),
     "publish": "healconsole publish [--once | --leave] [--lease TIME]",
+    "break-lock": "healconsole break-lock KEY --token T --reason R [--incident I]",
     "heal-sh": "healconsole heal-sh",
     "completion": "healconsole completion bash|zsh|fish",
     "guard": "healconsole guard --healer NAME --intent I [options] -- CMD ...",
@@ -161,6 +162,16 @@ that they share before it is released.
 examples:
   healconsole resume --reason 'deploy 5121 is done'
   healconsole resume --storm restart_worker --reason 'the broker is back'
+"""
+
+BREAK_LOCK: Final = """\
+For a lock whose holder is gone and whose lease does not end soon. It is taken away only
+if --token still holds it: what was taken meanwhile stays taken. A holder that lives
+ends its action when it finds out. The event is in the audit log of this host.
+
+examples:
+  healconsole locks --json | jq -r '.locks[] | select(.ghost != "") | .key, .owner, .ghost'
+  healconsole break-lock broker --token web-19/healer/4211/8d1f6f0e --reason 'web-19 burnt down'
 """
 
 VERIFY: Final = """\

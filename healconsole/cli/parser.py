@@ -233,6 +233,16 @@ def _add_acts(command: AddCommand) -> None:
     )
     _stop(command, "resume", "end a halt, or a storm", manual.RESUME)
 
+    broken = command(
+        "break-lock", "halting:break_lock", "take a lock from its holder", manual.BREAK_LOCK
+    )
+    broken.add_argument("key", metavar="KEY", help="the lock, without heal:lock:")
+    broken.add_argument("--token", metavar="T", required=True, help="owner, as locks --json says")
+    broken.add_argument(
+        "--reason", metavar="R", required=True, help="why, for whoever reads the audit log"
+    )
+    broken.add_argument("--incident", metavar="I", default="", help="incident that it belongs to")
+
     cycle = _act(command, "run", "run one guarded cycle now", manual.RUN)
     cycle.set_defaults(entry="healconsole.cli.cycle:run")
 

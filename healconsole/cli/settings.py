@@ -81,7 +81,7 @@ def look_at_fleet(config: Config) -> Snapshot:
     """
     from healconsole.stores.fleetfeed import FleetFeed
 
-    snapshot = FleetFeed(fleet_redis(config), time.time, lambda _: None).once()
+    snapshot = FleetFeed(fleet_redis(config), time.time, lambda _: None, once=True).once()
     if snapshot.state_health.state is not SourceState.LIVE:
         raise RefusedError(f"the fleet is unknown: {snapshot.state_health.detail}")
     return snapshot

@@ -9,6 +9,7 @@ from healconsole.core.breaker import breaker_now
 from healconsole.core.bucket import next_token_in, tokens_now
 from healconsole.core.explain import explain
 from healconsole.core.halt import halted
+from healconsole.core.holding import ghosts
 from healconsole.core.limits import limits_of
 from healconsole.core.mode import mode_now
 from healconsole.core.records import MICRO, Corrupt, OverrideRecord
@@ -62,7 +63,7 @@ def status_object(
 
 def locks_object(snapshot: Snapshot, now: float) -> dict[str, Any]:
     """Return the object of ``locks --json``: the Redis of `status_object`, and its locks."""
-    redis = snapshot.redis_health
+    redis, dead = snapshot.redis_health, ghosts(snapshot, now)
     found = {
         "taken_at": snapshot.taken_at,
         "redis": {
@@ -71,7 +72,10 @@ def locks_object(snapshot: Snapshot, now: float) -> dict[str, Any]:
             "detail": redis.detail,
         },
         "halted": halted(snapshot.halt, now),
-        "locks": [_lock(lock, snapshot, now) | {"fence": lock.fence} for lock in snapshot.locks],
+        "locks": [
+            _lock(lock, snapshot, now) | {"fence": lock.fence, "ghost": dead.get(lock.key, "")}
+            for lock in snapshot.locks
+        ],
     }
     return _jsonable(found)
 

@@ -65,6 +65,7 @@ class Outcome(StrEnum):
     """An act that waits for a second person."""
     OPERATOR_HALT = "operator-halt"
     OPERATOR_RESUME = "operator-resume"
+    OPERATOR_BREAK = "operator-break"
 
 
 class Library(StrEnum):

@@ -1,4 +1,4 @@
-"""An operator's stop of the fleet, of a healer, or of hosts; and its end, or that of a storm.
+"""An operator's acts in Redis: stops of the fleet, a healer or hosts, and a lock that is broken.
 
 The event is in this host's log before Redis changes, as with every operator's act; Redis
 changes only if it still says what it said when the act was planned.
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from healconsole.core.ages import iso
 from healconsole.core.halt import MAX_REASON, HaltRecord, ended, format_halt, parse_halt, what_of
+from healconsole.core.holding import holder_of
 from healconsole.core.plan import ActRefused
 from healconsole.core.records import Corrupt
 from healconsole.core.storm import parse_storm, storm_said
@@ -93,6 +94,18 @@ class FleetDesk:
         self._change(
             Outcome.OPERATOR_RESUME, stop, "", said, incident,
             lambda: release_storm(self.link, scope, there), scope=scope,
+        )  # fmt: skip
+        return stop
+
+    def break_lock(self, key: str, token: str, *, reason: str, incident: str = "") -> Stop:
+        """Take the lock ``key`` away from the holder ``token``, and from nobody else."""
+        said = checked_reason(reason)
+        holder = holder_of(token)
+        stop = Stop(f"lock {key}", f"held by {token}", "free")
+        target = f"healer:{holder.healer}" if holder is not None else ""
+        self._change(
+            Outcome.OPERATOR_BREAK, stop, target, said, incident,
+            lambda: self.link.break_lock(key, token),
         )  # fmt: skip
         return stop
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from healconsole.core.hostdoc import DOC_MAX
@@ -155,22 +155,29 @@ class FleetFeed:
         url: address of the Redis.
         clock: epoch seconds.
         on_snapshot: called from the feed's own thread, never from two at a time.
+        once: it is only asked for `once`.
     """
 
     def __init__(
-        self, url: str, clock: Callable[[], float], on_snapshot: Callable[[Snapshot], None]
+        self,
+        url: str,
+        clock: Callable[[], float],
+        on_snapshot: Callable[[Snapshot], None],
+        *,
+        once: bool = False,
     ) -> None:
         self._clock = clock
         self._on_snapshot = on_snapshot
         self._link = RedisLink(url, timeout=TIMEOUT_S)
         self._reader = FleetReader(self._link, clock)
         self._locks = FleetNews(SourceHealth(SourceState.STARTING))
-        self._poll = FleetPoll(url, clock, self._fleet_said)
+        self._poll = FleetPoll(url, clock, self._fleet_said, push=not once)
         self._due = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="fleet", daemon=True)
         self._published: Snapshot | None = None
         self._told_at = 0.0
+        self._poked = False
 
     def start(self) -> None:
         """Begin to look; returns at once."""
@@ -190,6 +197,7 @@ class FleetFeed:
 
     def poke(self) -> None:
         """Look now rather than at the next turn."""
+        self._poked = True
         self._due.set()
         self._poll.poke()
 
@@ -208,16 +216,20 @@ class FleetFeed:
         return self._snapshot()
 
     def _run(self) -> None:
+        next_look = 0.0
         while not self._stopping.is_set():
             self._due.clear()
-            self._reader.look(self._tell)
+            if self._poked or time.monotonic() >= next_look:
+                self._poked = False
+                self._reader.look(self._tell)
+                next_look = time.monotonic() + LOOK_S
             self._tell()
-            self._due.wait(LOOK_S)
+            self._due.wait(max(0.0, next_look - time.monotonic()))
         self._link.close()
 
     def _fleet_said(self, news: FleetNews) -> None:
         if news.health.state is not SourceState.LIVE:
-            news = FleetNews(news.health, self._locks.locks, self._locks.halt)
+            news = replace(self._locks, health=news.health)
         self._locks = news
         self._due.set()
 
@@ -243,6 +255,8 @@ class FleetFeed:
             fleet=True,
             locks=locks.locks,
             halt=locks.halt,
+            halts=locks.halts,
+            storms=locks.storms,
             audit=reader.audit.tail(),
             audit_health=reader.audit_health,
             state_health=reader.state_health,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from healconsole.core.hostread import (
     Header,
@@ -15,7 +15,11 @@ from healconsole.core.hostread import (
     split_document,
 )
 from healconsole.core.snapshot import HealerState, Host
-from healconsole.stores.fleetkeys import LEASE_MAX_S, LEFT
+from healconsole.stores.fleetkeys import HOSTS, LEASE_MAX_S, LEFT
+from healconsole.stores.redislink import RedisLink
+
+if TYPE_CHECKING:
+    from redis import Redis
 
 HOSTS_MAX: Final = 5_000
 HEALERS_MAX: Final = 50_000
@@ -196,3 +200,29 @@ def _problems(known: _Known) -> Iterable[str]:
     if known.changed_ms > 0 and abs(skew) > _SKEW_S:
         way = "ahead of" if skew > 0 else "behind"
         yield f"its clock is {abs(skew):.0f} s {way} that of Redis"
+
+
+def read_hosts(link: RedisLink, now: float) -> tuple[Host, ...]:
+    """Return which hosts publish, and which of them tell no more; none where it is not told.
+
+    Args:
+        link: to the Redis.
+        now: epoch seconds on this host's clock.
+
+    Raises:
+        RedisUnknown: Redis does not answer.
+    """
+
+    def ask(client: Redis) -> list[Any]:
+        with client.pipeline(transaction=False) as pipe:
+            pipe.time()
+            pipe.zrange(HOSTS, 0, HOSTS_MAX - 1, withscores=True)
+            return pipe.execute(raise_on_error=False)
+
+    clock, leases = link.ask(ask)
+    hosts = FleetHosts()
+    if isinstance(clock, Exception) or isinstance(leases, Exception):
+        return ()
+    hosts.take_index(dict(leases), {})
+    hosts.judge(clock[0] * 1000 + clock[1] / 1000, now)
+    return hosts.hosts

@@ -49,7 +49,7 @@ class _Asked:
 
         self._silent = SILENT
         self._answers: queue.SimpleQueue[FleetNews] = queue.SimpleQueue()
-        self._fleet = FleetPoll(url, clock, self._answers.put)
+        self._fleet = FleetPoll(url, clock, self._answers.put, push=False)
         self._fleet.start()
 
     def answer(self, seconds: float) -> FleetNews:

@@ -15,6 +15,7 @@ from healconsole.core.snapshot import (
     CatalogEntry,
     HealerState,
     Heartbeat,
+    Host,
     Lock,
     Snapshot,
     SourceHealth,
@@ -65,6 +66,8 @@ class FleetNews:
     halt: HaltRecord | Corrupt | None = None
     halts: tuple[HaltRecord | Corrupt, ...] = ()
     storms: tuple[tuple[str, StormRecord | Corrupt], ...] = ()
+    hosts: tuple[Host, ...] = ()
+    """Who publishes; asked for only where there are locks, to tell of whom."""
 
 
 @dataclass(slots=True)
@@ -253,6 +256,7 @@ class Picture:
             halt=self._fleet.halt,
             halts=self._fleet.halts,
             storms=self._fleet.storms,
+            hosts=self._fleet.hosts,
             anomalies=self._anomalies(),
         )
 

@@ -8,7 +8,7 @@ stays set, or act twice.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["RedisLink", "RedisUnknown", "plain_client"]
 
 LOCK: Final = "heal:lock:"
+LOCKS: Final = "heal:locks"
+"""The index of the locks that this library took."""
 FENCE: Final = "heal:fence:"
 TOKENS: Final = "heal:tokens:"
 HALT: Final = "heal:halt"
@@ -109,7 +111,7 @@ class RedisLink:
         """
         keys = (LOCK + key, FENCE + key)
         try:
-            return self.run("acquire", keys, owner, ttl_ms)
+            return self.run("acquire", (*keys, LOCKS), owner, ttl_ms)
         except RedisUnknown as lost:
             if not lost.unanswered:
                 raise
@@ -125,7 +127,7 @@ class RedisLink:
         Raises:
             RedisUnknown: nothing is known; the lease goes on to run out.
         """
-        return bool(self.run("renew", (LOCK + key,), owner, ttl_ms))
+        return bool(self.run("renew", (LOCK + key, LOCKS), owner, ttl_ms))
 
     def release(self, key: str, owner: str) -> bool:
         """Give the lock back; return whether ``owner`` held it until now.
@@ -133,7 +135,7 @@ class RedisLink:
         Raises:
             RedisUnknown: nothing is known; the lease goes on to run out.
         """
-        return bool(self.run("release", (LOCK + key,), owner))
+        return bool(self.run("release", (LOCK + key, LOCKS), owner))
 
     def break_lock(self, key: str, token: str) -> bool:
         """Take the lock away from its holder, if that is still ``token`` (an operator's act).
@@ -165,13 +167,13 @@ class RedisLink:
 
     def _scan(self, client: Redis, now: float) -> tuple[Lock, ...]:
         began = time.monotonic()
-        self._require_primary(client)
+        self.require_primary(client)
         found: dict[str, Lock] = {}
         cursor = 0
         while True:
             page: Any = client.scan(cursor, match=f"{LOCK}*", count=_SCAN_COUNT)
             cursor, keys = page
-            for lock in _read_locks(client, keys, now, began):
+            for lock in read_locks(client, keys, now, began):
                 found[lock.key] = lock
             if cursor == 0:
                 return tuple(found[key] for key in sorted(found))
@@ -183,8 +185,12 @@ class RedisLink:
                     "give the locks a database of their own (redis://host/1)"
                 )
 
-    def _require_primary(self, client: Redis) -> None:
-        """A replica may show a lock that is long given away."""
+    def require_primary(self, client: Redis) -> None:
+        """Refuse a replica: it may show a lock that is long given away.
+
+        Raises:
+            RedisUnknown: it is one.
+        """
         from redis.exceptions import NoPermissionError
 
         try:
@@ -219,7 +225,15 @@ class RedisLink:
             raise unknown(error, self.where, self._timeout) from error
 
 
-def _read_locks(client: Redis, keys: list[bytes], now: float, began: float) -> Iterator[Lock]:
+def read_locks(client: Redis, keys: Sequence[bytes], now: float, began: float) -> Iterator[Lock]:
+    """Yield those of the locks ``keys`` (with their prefix) that are held.
+
+    Args:
+        client: to the Redis.
+        keys: their whole names.
+        now: epoch seconds on this host's clock at ``began``.
+        began: ``time.monotonic`` then.
+    """
     if not keys:
         return
     with client.pipeline(transaction=True) as pipe:

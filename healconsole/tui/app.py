@@ -32,7 +32,7 @@ from healconsole.tui.driver import ConsoleDriver
 from healconsole.tui.frugal import Terminal, frugal
 from healconsole.tui.keys import Key
 from healconsole.tui.messages import SnapshotTaken
-from healconsole.tui.ports import Acts, Clock, Feed, FeedFactory, LogReader, Ticking, View
+from healconsole.tui.ports import Acts, Clock, Feed, FeedFactory, LockActs, LogReader, Ticking, View
 from healconsole.tui.safetext import LastFilter
 from healconsole.tui.screens.home import HomeScreen
 from healconsole.tui.stylesheets import stylesheets
@@ -75,6 +75,7 @@ class ConsoleApp(App[int]):
         clock: Clock,
         *,
         acts: Acts | None = None,
+        lock_acts: LockActs | None = None,
         log: LogReader | None = None,
         repair: Callable[[], str] | None = None,
         first: Snapshot = EMPTY,
@@ -86,6 +87,7 @@ class ConsoleApp(App[int]):
         self.view = view
         self.clock = clock
         self.acts = acts
+        self.lock_acts = lock_acts
         self.log_reader = log
         self._repair = repair
         self.session = ActSession(view.incident)
@@ -356,7 +358,16 @@ def create_app(
         fleet=fleet,
     )
     log = None if fleet else History(config.audit)
-    return ConsoleApp(view, feed_factory, clock, acts=acts, log=log, repair=repair, first=first)
+    return ConsoleApp(
+        view,
+        feed_factory,
+        clock,
+        acts=acts,
+        lock_acts=None if config.read_only or wall else _lock_desk(config, clock),
+        log=log,
+        repair=repair,
+        first=first,
+    )
 
 
 def _desk(config: Config, clock: Clock) -> tuple[Acts, str]:
@@ -365,3 +376,15 @@ def _desk(config: Config, clock: Clock) -> tuple[Acts, str]:
     operator = identify(os.environ, via="tui", named=config.operator)
     desk = OperatorDesk(config.state_root, config.audit, operator, clock, config.host)
     return desk, operator.user
+
+
+def _lock_desk(config: Config, clock: Clock) -> LockActs | None:
+    if config.redis is None:
+        return None
+    from healconsole.engine.halting import FleetDesk
+    from healconsole.engine.operators import OperatorDesk, identify
+    from healconsole.stores.redislink import RedisLink
+
+    operator = identify(os.environ, via="tui", named=config.operator)
+    desk = OperatorDesk(config.state_root, config.audit, operator, clock, config.host)
+    return FleetDesk(desk, RedisLink(config.redis))

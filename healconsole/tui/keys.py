@@ -43,6 +43,7 @@ JUMP = Key("jump", "j", "jump to time", "jump to a time")
 COPY = Key("copy", "c", "copy", "copy the line to the clipboard of your terminal")
 SETTLE = Key("settle", "s", "sort", "the worst first again")
 GROUP = Key("group", "o", "group", "on a fleet: by host, by healer, or the worst of all first")
+BREAK = Key("break", "b", "break", "in the locks: take a lock away from its holder")
 REDRAW = Key("redraw", "ctrl+l", "redraw", "paint the whole screen again")
 REPAIR = Key("repair", "F", "fix the cause", "demo only: repair what the bad deploy broke")
 
@@ -50,7 +51,7 @@ EVERYWHERE = (UNDO, AUDIT, LOCKS, HELP, QUIT)
 ACTS = (TRIP, RESET, DRY_RUN, RUN)
 ALL = (
     *ACTS, UNDO, MARK, FILTER, EXPLAIN, OPEN, AUDIT, LOCKS, HELP, QUIT, BACK,
-    FOLLOW, JUMP, COPY, SETTLE, GROUP, REDRAW, REPAIR,
+    FOLLOW, JUMP, COPY, SETTLE, GROUP, BREAK, REDRAW, REPAIR,
 )  # fmt: skip
 
 

@@ -107,6 +107,13 @@ class Acts(Protocol):
         """A healer as its directory is now."""
 
 
+class LockActs(Protocol):
+    """What an operator can do to a lock. ``engine.halting.FleetDesk`` is the real one."""
+
+    def break_lock(self, key: str, token: str, *, reason: str, incident: str = "") -> object:
+        """Take a lock away from the holder ``token``, and from nobody else."""
+
+
 @runtime_checkable
 class Ticking(Protocol):
     """A screen that shows what only time changes."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from healconsole.stores.redislink import RedisLink
 from healconsole.stores.redisserver import RedisServer
 from tests.cli.program import PROGRAM, Site
 from tests.terminal import Terminal
@@ -139,3 +140,23 @@ def test_a_fleet_needs_a_redis_that_answers(site: Site) -> None:
     named = site.run("publish", "--once", environment={**silent, "HEALCONSOLE_HOST": "a/b"})
     assert named.returncode == 2
     assert "not the name of a host" in named.stderr
+
+
+def test_a_lock_is_broken_from_the_command_line_with_the_token_that_was_shown(
+    host: Host, redis_server: RedisServer
+) -> None:
+    link = RedisLink(redis_server.url)
+    link.acquire("broker", "web-19/healer/7/u", 600_000)
+    link.close()
+    found = json.loads(host.run("locks", "--json").stdout)["locks"]
+    assert [(lock["key"], lock["owner"]) for lock in found] == [("broker", "web-19/healer/7/u")]
+    reason = ("--reason", "web-19 burnt down")
+    refused = host.run("break-lock", "broker", "--token", "web-20/healer/7/u", *reason)
+    assert refused.returncode == 1
+    assert "changed underneath you" in refused.stderr
+    broken = host.run("break-lock", "broker", "--token", "web-19/healer/7/u", *reason)
+    assert broken.returncode == 0, broken.stderr
+    assert "is    free" in broken.stdout
+    assert host.run("locks").stdout == "No lock is held.\n"
+    last = host.site.events()[-1]
+    assert (last["outcome"], last["reason"]) == ("operator-break", "web-19 burnt down")

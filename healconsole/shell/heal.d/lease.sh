@@ -10,7 +10,7 @@ _heal_lock_take() {
   _heal_fence=''
   _heal_lua acquire || return 2
   script=$_heal_text
-  if _heal_redis EVAL "$script" 2 "heal:lock:$1" "heal:fence:$1" "$2" "$3"; then
+  if _heal_redis EVAL "$script" 3 "heal:lock:$1" "heal:fence:$1" heal:locks "$2" "$3"; then
     [[ ${_heal_replies[0]} == :* ]] || return 1
     _heal_fence=${_heal_replies[0]#:}
     return 0
@@ -95,7 +95,7 @@ _heal_lease_renew() {
   now=$_heal_num
   ((now >= _heal_lease_at)) || return 0
   if [[ -n $_heal_lease_key ]] && _heal_lua renew; then
-    commands+=(EVAL "$_heal_text" 1 "heal:lock:$_heal_lease_key" "$_heal_lease_owner" "$((ttl * 1000))")
+    commands+=(EVAL "$_heal_text" 2 "heal:lock:$_heal_lease_key" heal:locks "$_heal_lease_owner" "$((ttl * 1000))")
     what+=("fleet lock $_heal_lease_key")
   fi
   if [[ -n $_heal_lease_group ]] && _heal_lua slot_renew; then
@@ -133,7 +133,7 @@ _heal_lease_drop() {
 
 # Give the lock $1 back, if its owner is $2 still: 0 given or not ours, 1 unknown.
 _heal_lock_give() {
-  _heal_lua release && _heal_redis EVAL "$_heal_text" 1 "heal:lock:$1" "$2"
+  _heal_lua release && _heal_redis EVAL "$_heal_text" 2 "heal:lock:$1" heal:locks "$2"
 }
 
 _heal_slot_give() {

@@ -52,11 +52,17 @@ class AskingDialog(ModalScreen[None]):
     ]
     AUTO_FOCUS = "#reason"
 
-    def __init__(self, acts: Acts) -> None:
+    def __init__(self, acts: Acts | None) -> None:
         super().__init__(classes="act")
-        self.acts = acts
+        self._acts = acts
         self.busy = False
         """Whether an act is under way: nothing is asked, and nothing closes, until it ended."""
+
+    @property
+    def acts(self) -> Acts:
+        """What can be done; a dialog that was given none does something else."""
+        assert self._acts is not None  # noqa: S101 - so says who made the dialog
+        return self._acts
 
     @property
     def console_app(self) -> ConsoleApp:

@@ -19,6 +19,7 @@ _GROUPS: tuple[tuple[str, tuple[Key, ...]], ...] = (
     ("Act on the healer under the cursor, or on those marked", (*keys.ACTS, keys.UNDO, keys.MARK)),
     ("Look", (keys.OPEN, keys.EXPLAIN, keys.FILTER, keys.SETTLE, keys.AUDIT, keys.LOCKS)),
     ("In the log", (keys.FOLLOW, keys.JUMP, keys.COPY)),
+    ("In the locks", (keys.BREAK,)),
     ("Everywhere", (keys.BACK, keys.HELP, keys.REDRAW, keys.QUIT)),
 )
 _FIXED = (

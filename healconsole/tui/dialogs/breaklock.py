@@ -1,0 +1,106 @@
+"""Take a lock away from the holder that is shown, and from nobody else."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widgets import Button, Input, Label, Static
+
+from healconsole.core.ages import countdown
+from healconsole.core.plan import ActRefused
+from healconsole.core.snapshot import Lock
+from healconsole.core.text import visible
+from healconsole.tui.dialogs.asking import AskingDialog
+from healconsole.tui.ports import LockActs
+from healconsole.tui.widgets.locktable import holder_text
+
+
+class BreakDialog(AskingDialog):
+    """Says who holds the lock and whether they live; wants a reason, and the lock's name typed."""
+
+    VERB: ClassVar[str] = "Break"
+
+    def __init__(self, acts: LockActs, lock: Lock, dead: str) -> None:
+        super().__init__(None)
+        self.lock_acts = acts
+        self.held = lock
+        self.dead = dead
+
+    def compose(self) -> ComposeResult:
+        """The lock and what breaking it does, then what is asked."""
+        with Vertical(id="dialog"):
+            yield Static(Content(visible(f"Break the lock {self.held.key}")), id="heading")
+            yield Static(Content("\n".join(map(visible, self._facts()))), id="was")
+            yield from self.compose_reason()
+            with Horizontal(classes="field"):
+                yield Label("name", classes="label")
+                says = f"type {visible(self.held.key)}"
+                yield Input(id="name", compact=True, placeholder=says)
+            yield from self.compose_buttons()
+
+    def on_mount(self) -> None:
+        """Say what is missing."""
+        self._changed()
+
+    def _facts(self) -> list[str]:
+        lock, now = self.held, self.console_app.clock()
+        left = "with no end" if lock.expires_at is None else countdown(lock.expires_at - now)
+        alive = self.dead and f"GHOST: {self.dead}"
+        return [
+            f"held by  {holder_text(lock.owner)}, {left}",
+            f"         {alive or 'nothing says that its holder is gone: it may be acting now'}",
+            f"token    {lock.owner}",
+            "after    free: the next host may act. It is taken away only from this token; a holder",
+            "         that lives ends its action when it finds out.",
+        ]
+
+    def _missing(self) -> str:
+        if not self.reason:
+            return "a reason is needed: somebody will ask for it in three months"
+        key = visible(self.held.key)
+        return "" if self.typed("name") == key else f"type {key} to confirm"
+
+    @on(Input.Changed)
+    def _changed(self) -> None:
+        self.ready(self._missing())
+
+    @on(Button.Pressed, "#act")
+    def _pressed(self) -> None:
+        missing = self._missing()
+        if missing or self.busy:
+            self.tell(missing, bad=True)
+            return
+        self.begin()
+        self._break(self.reason, self.typed("incident"))
+
+    @work(thread=True, exclusive=True)
+    def _break(self, reason: str, incident: str) -> None:
+        from healconsole.stores.apply import ChangedUnderneath, NotApplied
+        from healconsole.stores.auditlog import AuditUnwritable
+        from healconsole.stores.redisclient import RedisUnknown
+
+        said = ""
+        try:
+            with self.console_app.session.uncut():
+                self.lock_acts.break_lock(
+                    self.held.key, self.held.owner, reason=reason, incident=incident
+                )
+        except (ChangedUnderneath, NotApplied) as problem:
+            said = str(problem)
+        except (ActRefused, AuditUnwritable, RedisUnknown, OSError) as problem:
+            said = f"nothing was changed: {problem}"
+        self.app.call_from_thread(self._ended, said)
+
+    def _ended(self, problem: str) -> None:
+        self.busy = False
+        if problem:
+            self.tell(problem, bad=True)
+            return
+        app = self.console_app
+        app.poke()
+        app.say(f"broken: the lock {self.held.key}")
+        self.dismiss()

@@ -1,0 +1,112 @@
+"""The locks: who is gone, and a lock that is taken from whom was shown, and from nobody else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from textual.widgets import Input
+
+from healconsole.core.snapshot import Host, Lock, Snapshot
+from healconsole.engine.halting import FleetDesk
+from healconsole.engine.operators import OperatorDesk
+from healconsole.stores.redislink import RedisLink
+from healconsole.tui.dialogs.breaklock import BreakDialog
+from healconsole.tui.screens.locks import LocksScreen
+from tests.tui import scenes
+from tests.tui.conftest import OPERATOR, Recording
+from tests.tui.scenes import NOW
+
+pytestmark = pytest.mark.asyncio
+
+SIZE = (100, 30)
+GHOST = "web-19/broker-restarter/4211/8d1f6f0e"
+
+
+@pytest.fixture
+def desk(tmp_path: Path, redis_url: str) -> Iterator[FleetDesk]:
+    """A real log and a real Redis, with a lock of a host that is gone."""
+    link = RedisLink(redis_url)
+    link.acquire("broker", GHOST, 600_000)
+    office = OperatorDesk(tmp_path, tmp_path / "audit.jsonl", OPERATOR, lambda: NOW, "web-07")
+    yield FleetDesk(office, link)
+    link.close()
+
+
+def snapshot() -> Snapshot:
+    return replace(
+        scenes.one_open(),
+        hosts=(Host("web-19", NOW - 240),),
+        locks=(Lock("a-lock", "9f1b", NOW + 7), Lock("broker", GHOST, NOW + 600, 118)),
+    )
+
+
+def opened(desk: FleetDesk | None) -> Recording:
+    recording = Recording(snapshot())
+    recording.app.lock_acts = desk
+    return recording
+
+
+async def test_a_ghost_is_named_and_its_lock_broken_with_a_reason(
+    desk: FleetDesk, tmp_path: Path
+) -> None:
+    recording = opened(desk)
+    async with recording.app.run_test(size=SIZE) as pilot:
+        await pilot.press("l")
+        await pilot.pause()
+        text = recording.text()
+        assert "2 held, 1 of ghosts" in text
+        assert "GHOST: web-19 tells no more, for 4m" in text
+        assert "opaque token 9f1b" in text
+        await pilot.press("down", "b")
+        await pilot.pause()
+        dialog = recording.app.screen
+        assert isinstance(dialog, BreakDialog)
+        assert "GHOST: web-19 tells no more" in recording.text()
+        dialog.query_one("#reason", Input).value = "web-19 burnt down"
+        await pilot.pause()
+        assert "type broker to confirm" in recording.text()
+        dialog.query_one("#name", Input).value = "broker"
+        await pilot.click("#act")
+        while isinstance(recording.app.screen, BreakDialog):
+            await pilot.pause(0.02)
+        assert isinstance(recording.app.screen, LocksScreen)
+    assert desk.link.scan_locks(NOW) == ()
+    (event,) = map(json.loads, (tmp_path / "audit.jsonl").read_text().splitlines())
+    assert (event["outcome"], event["healer"]) == ("operator-break", "broker-restarter")
+    assert (event["reason"], event["operator"]["user"]) == ("web-19 burnt down", "ana")
+    assert event["before"] == f"lock broker: held by {GHOST}"
+
+
+async def test_a_lock_that_somebody_else_has_by_now_stays_theirs(
+    desk: FleetDesk, tmp_path: Path
+) -> None:
+    desk.link.release("broker", GHOST)
+    desk.link.acquire("broker", "web-20/other/1/u", 600_000)
+    recording = opened(desk)
+    async with recording.app.run_test(size=SIZE) as pilot:
+        await pilot.press("l", "down", "b")
+        await pilot.pause()
+        dialog = recording.app.screen
+        dialog.query_one("#reason", Input).value = "web-19 burnt down"
+        dialog.query_one("#name", Input).value = "broker"
+        await pilot.click("#act")
+        while "changed underneath" not in recording.text():
+            await pilot.pause(0.02)
+    assert [lock.owner for lock in desk.link.scan_locks(NOW)] == ["web-20/other/1/u"]
+    lines = (tmp_path / "audit.jsonl").read_text().splitlines()
+    outcomes = [json.loads(line)["outcome"] for line in lines]
+    assert outcomes == ["operator-break", "operator-undo"]
+
+
+async def test_a_read_only_console_breaks_nothing_and_says_so() -> None:
+    recording = opened(None)
+    async with recording.app.run_test(size=SIZE) as pilot:
+        await pilot.press("l", "b")
+        await pilot.pause()
+        assert isinstance(recording.app.screen, LocksScreen)
+        said = [notification.message for notification in recording.app._notifications]
+        assert any("READ-ONLY" in text for text in said)
