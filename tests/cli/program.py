@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -53,10 +53,11 @@ class Site:
         *words: str,
         environment: Mapping[str, str] | None = None,
         options: bool = True,
+        prefix: Sequence[str] = (),
     ) -> Finished:
-        """Run the program to its end."""
+        """Run the program to its end; ``prefix`` is put before its argv."""
         return subprocess.run(
-            (*PROGRAM, *words, *(self.options if options else ())),
+            (*prefix, *PROGRAM, *words, *(self.options if options else ())),
             env={**self.environment, **(environment or {})},
             capture_output=True,
             text=True,
