@@ -55,7 +55,7 @@ def test_the_healers_own_test_passes(kit: Made) -> None:
 
 def test_the_healers_own_test_can_fail(kit: Made, tmp_path: Path) -> None:
     """A detector that tells an error as a zero does not get past it."""
-    if kit.kit.language == "toml" and not LONG:
+    if kit.kit.language != "bash" and not LONG:
         pytest.skip("the long variant: HEALCONSOLE_LONG=1")
     spoiled = kit.text(kit.kit.program).replace("stuck_jobs=ERROR", "stuck_jobs=0")
     (tmp_path / kit.kit.program).write_text(spoiled.replace('stuck_jobs="ERROR"', "stuck_jobs=0"))
