@@ -318,6 +318,20 @@ def test_a_legacy_healer_moves_by_one_line(tmp_path: Path) -> None:
     assert run_session(again, tmp_path).count("acted") == 1
 
 
+@pytest.mark.parametrize(
+    ("scope", "breaker"), [("", "restart"), ("HEAL_SCOPE='restart unit=a'", "restart%20unit=a")]
+)
+def test_a_moved_healer_has_one_breaker_for_each_verb_or_for_each_intent(
+    scope: str, breaker: str, tmp_path: Path
+) -> None:
+    run_session(
+        f"NAME=old\n{file_text('heal.sh-line')}\nheal_init\nact() {{ :; }}\ncheck() {{ false; }}\n"
+        f'{scope}\n! heal_act_with_guardrails "restart unit=a" act check "too long"\n',
+        tmp_path,
+    )
+    assert [path.name for path in (tmp_path / "state" / "old" / "cb").iterdir()] == [breaker]
+
+
 def test_the_configuration_and_the_catalog_entry_are_taken(tmp_path: Path) -> None:
     file = tmp_path / "healconsole.toml"
     file.write_text(file_text(file.name), encoding="utf-8")
