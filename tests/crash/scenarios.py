@@ -46,11 +46,16 @@ SCENARIOS = (
 )
 
 
-def sample(points: Sequence[Point], share: int) -> Iterator[tuple[int, Point]]:
-    """``share`` of the points, spread evenly, with their numbers; all of them in the long run."""
+def sample(
+    points: Sequence[Point], share: int, turn: int = 0, turns: int = 1
+) -> Iterator[tuple[int, Point]]:
+    """``share`` of the points, spread evenly, with their numbers; all of them in the long run.
+
+    Each of ``turns`` tests that go through the same points takes others than the rest.
+    """
     step = 1 if LONG else max(1, len(points) // share)
     # From the middle of a step: the first and the last points are the least telling.
-    for number in range(step // 2, len(points), step):
+    for number in range(step * (2 * turn + 1) // (2 * turns), len(points), step):
         yield number, points[number]
 
 

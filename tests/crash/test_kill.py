@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.usefixtures("strace"), pytest.mark.timeout(0 if LONG e
 CALLS = FILES if LONG else f"{CHANGES},?flock,?clone,?clone3,?vfork,?wait4,?waitid"
 """Between two of the calls that are taken by default the disk does not change."""
 
-SHARE = {"success": 20, "failure": 8, "probe": 8, "recovery": 8}
+SHARE = {"success": 14, "failure": 6, "probe": 6, "recovery": 6}
 """Indices that are taken of each scenario by default."""
 
 

@@ -41,7 +41,7 @@ def test_kill_a_command(scenario: Scenario, with_it: bool, tmp_path: Path) -> No
     ]
     assert {"mv", "sync", "flock"} <= {command.name for command, _ in points}
     began = 0
-    for index, (command, call) in sample(points, 7):
+    for index, (command, call) in sample(points, 5):
         scene = Scene(tmp_path / str(index))
         scenario.prepare(scene)
         mode = "kill" if with_it else "refuse"
