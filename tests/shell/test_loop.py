@@ -145,6 +145,36 @@ def test_a_daemon_wakes_goes_on_and_stops(live: ShellSite) -> None:
     assert run(live, "--once", DEPTH="1").returncode == 0
 
 
+def test_the_loop_goes_on_at_its_interval_after_each_failure(live: ShellSite) -> None:
+    process = live.limited(ACTION_TIMEOUT="0.3", CHECK_TIMEOUT="0.3", INTERVAL="0.5").start(
+        """
+        hangs() { sleep 30; }
+        detect() {
+          mark detected
+          read -r uptime _ </proc/uptime
+          printf '%s\\n' "$uptime" >>"$TEST_ROOT/times"
+          printf 'n=%s' "$(wc -c <"$TEST_ROOT/detected")"
+        }
+        decide() { echo "fix $1"; }
+        acts() { case $1 in *n=1) return 7 ;; *n=2) hangs ;; *n=3) exit 3 ;; esac; }
+        dies() { kill -KILL "$BASHPID"; }
+        checks() { case $1 in *n=4) return 7 ;; *n=5) hangs ;; *n=6) dies ;; esac; }
+        heal_main detect decide acts checks
+        """
+    )
+    try:
+        live.await_count("detected", 8)
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+    assert process.returncode == 0
+    ends = [event["outcome"] for event in live.events() if event["outcome"] != "started"]
+    failed, unverified = "action-failed", "verify-failed"
+    assert ends[:7] == [failed, "timed-out", failed, unverified, unverified, unverified, "success"]
+    times = [float(line) for line in (live.root / "times").read_text().split()]
+    assert times[7] - times[0] >= 7 * 0.5 - 0.4
+
+
 def test_a_stop_waits_for_the_running_action(live: ShellSite) -> None:
     process = live.start(
         "slow() { act; await over; }\n" + HEALER, OPTIONS="--interval 100", ACTION="slow", FACTS=""
