@@ -90,7 +90,10 @@ def common_options() -> OneLineParser:
     )
     for option in COMMON:
         action = group.add_argument(
-            option.flag, metavar=option.metavar, help=f"{option.says} [{option.variable}]"
+            option.flag,
+            metavar=option.metavar,
+            type=address if option.flag == "--redis" else str,
+            help=f"{option.says} [{option.variable}]",
         )
         completes(action, option.metavar)
     group.add_argument(
@@ -115,6 +118,20 @@ def _checked(parse: Callable[[str], T]) -> Callable[[str], T]:
 
 duration = _checked(parse_duration)
 """``10m``, ``90s``, ``1h30m`` as seconds."""
+
+
+def _address(text: str) -> str:
+    login, at, _ = text.partition("://")[2].partition("/")[0].rpartition("@")
+    if at and ":" in login:
+        raise ValueError(
+            "a password on the command line can be read by everybody on this host: put the "
+            "address into HEAL_REDIS_URL, or the password into HEAL_REDIS_PASSWORD_FILE"
+        )
+    return text
+
+
+address = _checked(_address)
+"""A Redis address without a password."""
 
 
 def _seconds(text: str) -> float:

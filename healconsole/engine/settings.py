@@ -14,6 +14,7 @@ from pathlib import Path
 from healconsole.core.fields import FieldError, parse_micro
 from healconsole.core.records import Policy
 from healconsole.core.scopes import is_healer_name
+from healconsole.stores.redisaddress import with_login
 
 STATE_ROOT = Path("/var/lib/heal")
 AUDIT_FILE = Path("/var/log/heal/audit.jsonl")
@@ -90,7 +91,7 @@ def settings_from(
         policy=policy_from(environ, policy),
         interval=_seconds(environ, "HEAL_INTERVAL", interval, least=0.01),
         dry_env=environ.get("DRY_RUN"),
-        redis=environ.get("HEAL_REDIS_URL") or None,
+        redis=_redis(environ),
         textfile_dir=Path(textfile_dir) if textfile_dir else None,
         trigger=environ.get("HEAL_TRIGGER", ""),
     )
@@ -118,6 +119,16 @@ def policy_from(environ: Mapping[str, str], policy: Policy) -> Policy:
         return replace(policy, **found)  # type: ignore[arg-type] # each value has its field's type
     except ValueError as error:
         raise SettingError(f"the limits from the environment cannot be used: {error}") from None
+
+
+def _redis(environ: Mapping[str, str]) -> str | None:
+    url = environ.get("HEAL_REDIS_URL")
+    if not url:
+        return None
+    try:
+        return with_login(url, environ)
+    except ValueError as error:
+        raise SettingError(str(error)) from None
 
 
 def _whole(text: str, variable: str) -> int:

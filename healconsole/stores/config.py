@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from healconsole.core.ages import parse_duration
 from healconsole.core.view import DEFAULT_THRESHOLDS, Thresholds
 from healconsole.stores.configfile import ConfigError, ConfigFile, Place
+from healconsole.stores.redisaddress import SINGLE, parse_nodes, with_login
 
 __all__ = ["Config", "ConfigError", "load_config"]
 
@@ -26,7 +27,7 @@ USER_FILE: Final = Path("healconsole/config.toml")
 
 _ON: Final = frozenset({"true", "1", "yes", "on"})
 _OFF: Final = frozenset({"false", "0", "no", "off"})
-_SCHEMES: Final = ("redis", "rediss", "unix")
+
 _TEXT_LIMIT: Final = 256
 
 _EMPTY: Final[Mapping[str, str]] = {}
@@ -97,6 +98,8 @@ def load_config(
         for value, place in _said(setting, flags, environ, loaded):
             values[setting.key] = setting.read(value, place)
             break
+    if "redis" in values:
+        values["redis"] = _logged_in(str(values["redis"]), environ)
     values.setdefault("host", socket.gethostname())
     values["keymap"] = _keymap(loaded)
     values["thresholds"] = _thresholds(loaded)
@@ -163,21 +166,32 @@ def _switch(value: object, place: Place) -> bool:
 
 def _redis_url(value: object, place: Place) -> str:
     """A Redis URL. It may hold a password, so no message repeats it."""
-    instead = "redis://HOST:6379/0, rediss://… or unix:///path"
+    instead = (
+        "redis://HOST:6379/0, rediss://…, unix:///path, redis+sentinel://… or redis+cluster://…"
+    )
     if not isinstance(value, str):
         raise place.error("must be a URL", instead)
     try:
+        if parse_nodes(value) is not None:
+            return value
         url = urlsplit(value)
         port = url.port
     except ValueError as error:
         raise place.error("is no URL: its host or port cannot be read", instead) from error
-    if url.scheme not in _SCHEMES:
+    if url.scheme not in SINGLE:
         raise place.error("is no URL of a Redis", instead)
     if url.scheme == "unix" and not url.path:
         raise place.error("names no socket", instead)
     if url.scheme != "unix" and (not url.hostname or port == 0):
         raise place.error("names no host", instead)
     return value
+
+
+def _logged_in(url: str, environ: Mapping[str, str]) -> str:
+    try:
+        return with_login(url, environ)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
 
 
 def _keymap(files: Sequence[ConfigFile]) -> dict[str, str]:

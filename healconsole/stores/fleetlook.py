@@ -77,7 +77,7 @@ class FleetLink:
             leased: lock and slot are its own already, and not asked for.
             halts: whether stops count: they do not hold an operator's own act.
         """
-        questions = _Questions(asker, wanting=wanting, leased=leased)
+        questions = _Questions(self._link, asker, wanting=wanting, leased=leased)
         try:
             return self._judged(asker, questions, self._ask(questions), now, halts=halts)
         except RedisUnknown as error:
@@ -118,7 +118,7 @@ class FleetLink:
         Raises:
             RedisUnknown: it may or may not be ours: do not act.
         """
-        keys = (SLOTS + group, SLOT_FENCE + group)
+        keys = self._link.pair(group, SLOTS, SLOT_FENCE)
         try:
             return self._link.run("slots", keys, "take", owner, ttl_ms, most)
         except RedisUnknown as lost:
@@ -132,7 +132,7 @@ class FleetLink:
         Raises:
             RedisUnknown: nothing is known; the lease goes on to run out.
         """
-        return bool(self._link.run("slot_renew", (SLOTS + group,), owner, ttl_ms))
+        return bool(self._link.run("slot_renew", self._link.pair(group, SLOTS), owner, ttl_ms))
 
     def release_slot(self, group: str, owner: str) -> bool:
         """Give a slot back; return whether ``owner`` had it.
@@ -140,7 +140,7 @@ class FleetLink:
         Raises:
             RedisUnknown: nothing is known; the lease goes on to run out.
         """
-        return bool(self._link.run("slot_release", (SLOTS + group,), owner))
+        return bool(self._link.run("slot_release", self._link.pair(group, SLOTS), owner))
 
     def _token(self, asker: Asker, want: int) -> int:
         policy = asker.policy
@@ -212,7 +212,7 @@ class FleetLink:
 class _Questions:
     """What is asked, in order, each by its name."""
 
-    def __init__(self, asker: Asker, *, wanting: bool, leased: bool) -> None:
+    def __init__(self, link: RedisLink, asker: Asker, *, wanting: bool, leased: bool) -> None:
         self.all: list[tuple[str, Callable[[Pipeline], object]]] = []
         policy, scope = asker.policy, asker.scope
         self._get("halt", HALT)
@@ -228,18 +228,25 @@ class _Questions:
         if leased:
             return
         if policy.fleet_lock is not None:
-            lock = raw(LOCK + policy.fleet_lock)
-            self._get("holder", LOCK + policy.fleet_lock)
-            self.all.append(("left", lambda pipe: pipe.pttl(lock)))
+            [lock] = link.pair(policy.fleet_lock, LOCK)
+            self._get("holder", lock)
+            self.all.append(("left", lambda pipe: pipe.pttl(raw(lock))))
         if policy.fleet_slots is not None:
-            self._run("slots", "slots", SLOTS + policy.fleet_slots, "look")
+            [slots] = link.pair(policy.fleet_slots, SLOTS)
+            self._run("slots", "slots", slots, "look")
 
     def _get(self, name: str, key: str) -> None:
         self.all.append((name, lambda pipe: pipe.get(raw(key))))
 
     def _run(self, name: str, script: str, key: str, *args: str | int) -> None:
         words = [raw(arg) if isinstance(arg, str) else arg for arg in args]
-        self.all.append((name, lambda pipe: pipe.eval(lua(script), 1, raw(key), *words)))
+        # Not pipe.eval, which redis-py refuses in a Cluster.
+        command: Any = ("EVAL", lua(script), 1, raw(key), *words)
+        self.all.append((name, lambda pipe: _put(pipe, command)))
+
+
+def _put(pipe: Any, command: Any) -> None:  # noqa: ANN401 - redis-py leaves this untyped
+    pipe.execute_command(*command)
 
 
 def _live_ms(policy: Policy) -> int:

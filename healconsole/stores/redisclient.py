@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from healconsole.stores.redisaddress import CLUSTER, Nodes, parse_nodes
+
 if TYPE_CHECKING:
     from redis import Redis
 
@@ -33,7 +35,8 @@ def within(seconds: float) -> Iterator[None]:
 
     A name server is not: its own time limits come on top.
     """
-    token = _ends.set(time.monotonic() + seconds)
+    outer, ends = _ends.get(), time.monotonic() + seconds
+    token = _ends.set(ends if outer is None else min(outer, ends))
     try:
         yield
     finally:
@@ -120,30 +123,112 @@ def plain_client(url: str, timeout: float | None = None) -> Redis:
     """A client that tries once and says what happened.
 
     Args:
-        url: ``redis://``, ``rediss://`` or ``unix://``; its query cannot change the timeouts.
+        url: an address as ``stores.redisaddress`` has them; its query cannot change the timeouts.
+            Sentinels are asked for the primary here, once.
         timeout: seconds for an answer; None waits for ever, as blocking commands must. A
             connection is waited for 2 s at most in either case.
 
     Raises:
         ValueError: ``url`` is no Redis address.
+        redis.RedisError, OSError: no Sentinel, or no node of the Cluster, answers.
     """
     from redis import Redis
-    from redis.backoff import NoBackoff
     from redis.connection import Connection, ConnectionPool, parse_url
-    from redis.retry import Retry
 
+    nodes = parse_nodes(url)
+    if nodes is not None and nodes.scheme in CLUSTER:
+        return _cluster(nodes, timeout)
+    if nodes is not None:
+        host, port = _primary(nodes, timeout or CONNECT_TIMEOUT)
+        return _client_of(nodes, host, port, timeout)
     options: dict[str, Any] = dict(parse_url(url))  # type: ignore[no-untyped-call]
     kind = options.pop("connection_class", Connection)
-    options |= {
+    options |= _once(timeout)
+    return Redis(connection_pool=ConnectionPool(connection_class=timely(kind), **options))
+
+
+def _once(timeout: float | None) -> dict[str, Any]:
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
+    return {
         "socket_timeout": timeout,
+        "socket_connect_timeout": min(timeout or CONNECT_TIMEOUT, CONNECT_TIMEOUT),
         "retry": Retry(NoBackoff(), 0),
         "retry_on_timeout": False,
         "retry_on_error": [],
         "health_check_interval": 0,
         "protocol": 2,
     }
-    options["socket_connect_timeout"] = min(timeout or CONNECT_TIMEOUT, CONNECT_TIMEOUT)
-    return Redis(connection_pool=ConnectionPool(connection_class=timely(kind), **options))
+
+
+def _client_of(
+    nodes: Nodes, host: str, port: int, timeout: float | None, *, login: bool = True
+) -> Redis:
+    from redis import Redis
+    from redis.connection import Connection, ConnectionPool, SSLConnection
+
+    options = _once(timeout) | {"host": host, "port": port}
+    if login:
+        options |= {
+            "db": nodes.db,
+            "username": nodes.user or None,
+            "password": nodes.password or None,
+        }
+    kind = timely(SSLConnection if nodes.tls else Connection)
+    return Redis(connection_pool=ConnectionPool(connection_class=kind, **options))
+
+
+def _primary(nodes: Nodes, timeout: float) -> tuple[str, int]:
+    """Where the primary is, by the first Sentinel that knows; each has its part of the time."""
+    from redis import RedisError
+    from redis.exceptions import ConnectionError as Unreachable
+
+    share = timeout / (len(nodes.hosts) + 1)
+    said: Exception | None = None
+    for host, port in nodes.hosts:
+        sentinel = _client_of(nodes, host, port, share, login=False)
+        try:
+            with within(share):
+                found: Any = sentinel.sentinel_get_master_addr_by_name(nodes.primary)
+        except (RedisError, OSError) as error:
+            said = error
+            continue
+        finally:
+            sentinel.close()
+        if found:
+            place, at = found
+            return _decoded(place), int(at)
+    raise Unreachable(f"no Sentinel knows the primary {nodes.primary}") from said
+
+
+def _decoded(value: bytes | str) -> str:
+    return value if isinstance(value, str) else value.decode()
+
+
+def _cluster(nodes: Nodes, timeout: float | None) -> Redis:
+    from redis.cluster import ClusterNode, RedisCluster
+    from redis.connection import Connection, ConnectionPool, SSLConnection
+
+    options = _once(timeout)
+    retry = options.pop("retry")
+    host, port = nodes.hosts[0]
+    made: Any = RedisCluster(
+        # With an address as text it makes its pools of the classes given here.
+        url=f"redis://{f'[{host}]' if ':' in host else host}:{port}",
+        startup_nodes=[
+            ClusterNode(host, port)  # type: ignore[no-untyped-call]
+            for host, port in nodes.hosts
+        ],
+        username=nodes.user or None,
+        password=nodes.password or None,
+        connection_pool_class=ConnectionPool,
+        connection_class=timely(SSLConnection if nodes.tls else Connection),
+        require_full_coverage=False,
+        retry=retry,
+        **{key: options[key] for key in ("socket_timeout", "socket_connect_timeout", "protocol")},
+    )
+    return made  # type: ignore[no-any-return] # it has the commands of one server
 
 
 def unknown(error: Exception, where: str, timeout: float) -> RedisUnknown:

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final, TypeVar
-from urllib.parse import urlsplit
 
 from healconsole.core.halt import HaltRecord, halted, parse_halt
 from healconsole.core.records import Corrupt
 from healconsole.core.snapshot import Lock
+from healconsole.stores import redisaddress
 from healconsole.stores.redisclient import RedisUnknown, plain_client, unknown, within
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class RedisLink:
     def __init__(self, url: str, timeout: float = 2.0) -> None:
         self._url = url
         self._timeout = timeout
+        self._clustered = url.startswith(redisaddress.CLUSTER)
         self._client: Redis | None = None
 
     def __repr__(self) -> str:
@@ -65,12 +66,20 @@ class RedisLink:
     @property
     def where(self) -> str:
         """The address without user and password."""
-        try:
-            parts = urlsplit(self._url)
-            place = f"{parts.hostname or 'localhost'}:{parts.port or 6379}"
-        except ValueError:
-            return "an unreadable address"
-        return parts.path if parts.scheme == "unix" else place
+        return redisaddress.where(self._url)
+
+    def pair(self, name: str, *prefixes: str) -> tuple[str, ...]:
+        """The keys of ``name`` that one script takes.
+
+        In a Cluster they must lie in one slot, so a name without braces gets them there:
+        ``heal:lock:{broker}`` and ``heal:fence:{broker}``.
+        """
+        tagged = f"{{{name}}}" if self._clustered and "{" not in name else name
+        return tuple(prefix + tagged for prefix in prefixes)
+
+    def _index(self, name: str) -> str:
+        """The index that the lock ``name`` is in; in a Cluster one of its own, in its slot."""
+        return self.pair(name, f"{LOCKS}:")[0] if self._clustered else LOCKS
 
     def scan_locks(self, now: float) -> tuple[Lock, ...]:
         """Return all locks, ordered by key. Walks with SCAN, which blocks nobody.
@@ -109,9 +118,9 @@ class RedisLink:
         Raises:
             RedisUnknown: it may or may not be ours: do not act.
         """
-        keys = (LOCK + key, FENCE + key)
+        keys = self.pair(key, LOCK, FENCE)
         try:
-            return self.run("acquire", (*keys, LOCKS), owner, ttl_ms)
+            return self.run("acquire", (*keys, self._index(key)), owner, ttl_ms)
         except RedisUnknown as lost:
             if not lost.unanswered:
                 raise
@@ -127,7 +136,7 @@ class RedisLink:
         Raises:
             RedisUnknown: nothing is known; the lease goes on to run out.
         """
-        return bool(self.run("renew", (LOCK + key, LOCKS), owner, ttl_ms))
+        return bool(self.run("renew", (*self.pair(key, LOCK), self._index(key)), owner, ttl_ms))
 
     def release(self, key: str, owner: str) -> bool:
         """Give the lock back; return whether ``owner`` held it until now.
@@ -135,7 +144,7 @@ class RedisLink:
         Raises:
             RedisUnknown: nothing is known; the lease goes on to run out.
         """
-        return bool(self.run("release", (LOCK + key, LOCKS), owner))
+        return bool(self.run("release", (*self.pair(key, LOCK), self._index(key)), owner))
 
     def break_lock(self, key: str, token: str) -> bool:
         """Take the lock away from its holder, if that is still ``token`` (an operator's act).
@@ -150,7 +159,8 @@ class RedisLink:
         client, self._client = self._client, None
         if client is not None:
             client.close()
-            client.connection_pool.disconnect()
+            if not self._clustered:
+                client.connection_pool.disconnect()
 
     def run(self, script: str, keys: tuple[str, ...], *args: str | int) -> int | None:
         """Run one of ``lua/``; return the whole number that it answers, or None for nothing.
@@ -165,18 +175,34 @@ class RedisLink:
         )
         return None if reply is None else int(reply)
 
-    def _scan(self, client: Redis, now: float) -> tuple[Lock, ...]:
+    def _scan(self, client: Any, now: float) -> tuple[Lock, ...]:  # noqa: ANN401 - or a Cluster's
         began = time.monotonic()
-        self.require_primary(client)
         found: dict[str, Lock] = {}
+        if not self._clustered:
+            self._require_primary(client)
+            self._walk(client, client, now, began, found)
+        else:
+            for node in client.get_primaries():
+                self._walk(node.redis_connection, client, now, began, found)
+        return tuple(found[key] for key in sorted(found))
+
+    def _walk(
+        self,
+        node: Redis,
+        client: Redis,
+        now: float,
+        began: float,
+        found: dict[str, Lock],
+    ) -> None:
+        """Find the locks of one node; ``client`` reads them, with their fences."""
         cursor = 0
         while True:
-            page: Any = client.scan(cursor, match=f"{LOCK}*", count=_SCAN_COUNT)
+            page: Any = node.scan(cursor, match=f"{LOCK}*", count=_SCAN_COUNT)
             cursor, keys = page
-            for lock in read_locks(client, keys, now, began):
+            for lock in _read_locks(client, keys, now, began, at_once=not self._clustered):
                 found[lock.key] = lock
             if cursor == 0:
-                return tuple(found[key] for key in sorted(found))
+                return
             if len(found) > _LOCKS_MAX:
                 raise RedisUnknown(f"more than {_LOCKS_MAX} locks: something makes locks of data")
             if time.monotonic() - began > self._timeout:
@@ -208,35 +234,32 @@ class RedisLink:
         Raises:
             RedisUnknown: there is no answer.
         """
+        from redis.exceptions import RedisError
+
         try:
-            if self._client is None:
-                self._client = plain_client(self._url, self._timeout)
+            with within(self._timeout):
+                if self._client is None:
+                    self._client = plain_client(self._url, self._timeout)
+                return ask(self._client)
         except ValueError as error:
             # The parser's own message may hold the password.
             raise RedisUnknown(
                 "the Redis address is none: write redis://[user:password@]host[:port][/db]"
             ) from error
-        from redis.exceptions import RedisError
-
-        try:
-            with within(self._timeout):
-                return ask(self._client)
         except (RedisError, OSError) as error:
+            if self._url.startswith(redisaddress.SENTINEL + redisaddress.CLUSTER):
+                # Another one may be the primary by now.
+                self.close()
             raise unknown(error, self.where, self._timeout) from error
 
 
-def read_locks(client: Redis, keys: Sequence[bytes], now: float, began: float) -> Iterator[Lock]:
-    """Yield those of the locks ``keys`` (with their prefix) that are held.
-
-    Args:
-        client: to the Redis.
-        keys: their whole names.
-        now: epoch seconds on this host's clock at ``began``.
-        began: ``time.monotonic`` then.
-    """
+def _read_locks(
+    client: Redis, keys: list[bytes], now: float, began: float, *, at_once: bool
+) -> Iterator[Lock]:
+    """Owner, end and fence of each; ``at_once`` in one transaction, which no Cluster has."""
     if not keys:
         return
-    with client.pipeline(transaction=True) as pipe:
+    with client.pipeline(transaction=at_once) as pipe:
         for key in keys:
             pipe.get(key)
             pipe.pttl(key)

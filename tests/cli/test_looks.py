@@ -155,7 +155,8 @@ def test_locks_without_redis_says_that_none_is_configured(site: Site) -> None:
 
 
 def test_locks_of_an_unreachable_redis_are_unknown_never_free(site: Site) -> None:
-    done = site.run("locks", "--redis", "redis://:sesame@127.0.0.1:1/0")
+    url = {"HEAL_REDIS_URL": "redis://:sesame@127.0.0.1:1/0"}
+    done = site.run("locks", environment=url)
     assert done.returncode == 1
     assert "unknown" in done.stderr
     assert "sesame" not in done.stderr + done.stdout

@@ -61,6 +61,12 @@ def test_a_bad_redis_url_is_one_line(site: Site, url: str) -> None:
     _one_line(site.run("status", "--redis", url), 2, "redis")
 
 
+def test_no_password_is_taken_from_the_command_line(site: Site) -> None:
+    done = site.run("status", "--redis", "redis://heal:sesame@127.0.0.1:1/0")
+    _one_line(done, 2, "--redis", "HEAL_REDIS_URL", "HEAL_REDIS_PASSWORD_FILE")
+    assert "sesame" not in done.stderr
+
+
 def test_a_bad_filter_is_one_line(site: Site) -> None:
     _one_line(site.run("tail", "--filter", "since:yesterdayish"), 2, "since")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import os
 import subprocess
 import sys
 import time
@@ -148,15 +149,17 @@ def test_every_word_of_a_row_has_a_state() -> None:
     assert set(STATE_OF) == set(RANKS)
 
 
-def _loaded(site: Site, *more: str) -> set[str]:
-    argv = ["check", *site.options, *more]
+def _loaded(site: Site, redis: str = "") -> set[str]:
+    argv = ["check", *site.options]
     script = (
         "import sys\nfrom healconsole.cli.main import main\n"
         f"code = main({argv!r})\nprint('\\n'.join(sys.modules), file=sys.stderr)\nsys.exit(code)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
-    )
+        [sys.executable, "-c", script],
+        env={**os.environ, "HEAL_REDIS_URL": redis},
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
     assert done.returncode in {0, 1}, done.stderr
     return set(done.stderr.split())
 
@@ -198,6 +201,6 @@ def test_it_starts_within_its_budget(host: Site) -> None:
 
 
 def test_redis_is_loaded_where_it_is_asked(host: Site, redis_url: str) -> None:
-    loaded = _loaded(host, "--redis", redis_url)
+    loaded = _loaded(host, redis=redis_url)
     assert "redis" in loaded
     assert "textual" not in loaded

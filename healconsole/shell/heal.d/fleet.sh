@@ -72,12 +72,14 @@ _heal_fleet_questions() {
   fi
   [[ $how != leased ]] || return 0
   if [[ -n $key ]]; then
-    commands+=(';;' GET "heal:lock:$key" ';;' PTTL "heal:lock:$key")
+    _heal_tag "$key"
+    commands+=(';;' GET "heal:lock:$_heal_tagged" ';;' PTTL "heal:lock:$_heal_tagged")
     names+=(holder left)
   fi
   if [[ -n $group ]]; then
     _heal_lua slots || return 1
-    commands+=(';;' EVAL "$_heal_text" 1 "heal:slots:$group" look)
+    _heal_tag "$group"
+    commands+=(';;' EVAL "$_heal_text" 1 "heal:slots:$_heal_tagged" look)
     names+=(slots)
   fi
 }

@@ -10,7 +10,8 @@ _heal_lock_take() {
   _heal_fence=''
   _heal_lua acquire || return 2
   script=$_heal_text
-  if _heal_redis EVAL "$script" 3 "heal:lock:$1" "heal:fence:$1" heal:locks "$2" "$3"; then
+  _heal_tag "$1"
+  if _heal_redis EVAL "$script" 3 "heal:lock:$_heal_tagged" "heal:fence:$_heal_tagged" "$_heal_index" "$2" "$3"; then
     [[ ${_heal_replies[0]} == :* ]] || return 1
     _heal_fence=${_heal_replies[0]#:}
     return 0
@@ -18,7 +19,7 @@ _heal_lock_take() {
   ((_heal_redis_unanswered)) || return 2
   # The reply was lost; the key says whether the lock is ours.
   script=$_heal_redis_why
-  if ! _heal_redis GET "heal:lock:$1" ';;' GET "heal:fence:$1" || [[ ${_heal_replies[0]} == _ ]]; then
+  if ! _heal_redis GET "heal:lock:$_heal_tagged" ';;' GET "heal:fence:$_heal_tagged" || [[ ${_heal_replies[0]} == _ ]]; then
     _heal_redis_why=$script
     return 2
   fi
@@ -38,8 +39,9 @@ _heal_slot_take() {
   local script attempt
   _heal_lua slots || return 2
   script=$_heal_text
+  _heal_tag "$1"
   for attempt in 1 2; do
-    if _heal_redis EVAL "$script" 2 "heal:slots:$1" "heal:slotfence:$1" take "$2" "$3" "$_heal_slots_max"; then
+    if _heal_redis EVAL "$script" 2 "heal:slots:$_heal_tagged" "heal:slotfence:$_heal_tagged" take "$2" "$3" "$_heal_slots_max"; then
       [[ ${_heal_replies[0]} == :* ]] || return 1
       _heal_slot_fence=${_heal_replies[0]#:}
       return 0
@@ -95,12 +97,14 @@ _heal_lease_renew() {
   now=$_heal_num
   ((now >= _heal_lease_at)) || return 0
   if [[ -n $_heal_lease_key ]] && _heal_lua renew; then
-    commands+=(EVAL "$_heal_text" 2 "heal:lock:$_heal_lease_key" heal:locks "$_heal_lease_owner" "$((ttl * 1000))")
+    _heal_tag "$_heal_lease_key"
+    commands+=(EVAL "$_heal_text" 2 "heal:lock:$_heal_tagged" "$_heal_index" "$_heal_lease_owner" "$((ttl * 1000))")
     what+=("fleet lock $_heal_lease_key")
   fi
   if [[ -n $_heal_lease_group ]] && _heal_lua slot_renew; then
     ((${#commands[@]} == 0)) || commands+=(';;')
-    commands+=(EVAL "$_heal_text" 1 "heal:slots:$_heal_lease_group" "$_heal_lease_owner" "$((ttl * 1000))")
+    _heal_tag "$_heal_lease_group"
+    commands+=(EVAL "$_heal_text" 1 "heal:slots:$_heal_tagged" "$_heal_lease_owner" "$((ttl * 1000))")
     what+=("slot of $_heal_lease_group")
   fi
   if _heal_redis "${commands[@]}"; then
@@ -133,11 +137,13 @@ _heal_lease_drop() {
 
 # Give the lock $1 back, if its owner is $2 still: 0 given or not ours, 1 unknown.
 _heal_lock_give() {
-  _heal_lua release && _heal_redis EVAL "$_heal_text" 2 "heal:lock:$1" heal:locks "$2"
+  _heal_tag "$1"
+  _heal_lua release && _heal_redis EVAL "$_heal_text" 2 "heal:lock:$_heal_tagged" "$_heal_index" "$2"
 }
 
 _heal_slot_give() {
-  _heal_lua slot_release && _heal_redis EVAL "$_heal_text" 1 "heal:slots:$1" "$2"
+  _heal_tag "$1"
+  _heal_lua slot_release && _heal_redis EVAL "$_heal_text" 1 "heal:slots:$_heal_tagged" "$2"
 }
 
 # heal_fleet_lock_acquire KEY TTL: prints the token of the lock, for TTL seconds; 1 if it is held or unknown.

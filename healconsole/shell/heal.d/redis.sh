@@ -1,16 +1,17 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # the parts of heal.sh share their variables
-# Asking Redis over bash's own TCP (redis-cli only for TLS and unix sockets), bounded in time. What Redis does
-# not say is unknown, and unknown is never taken for free.
+# Asking Redis over bash's own TCP (redis-cli only for TLS and unix sockets), bounded in time: one server, the
+# primary that Sentinels name, or a Cluster. What Redis does not say is unknown, and unknown is never taken for free.
 
 _heal_redis_why='' _heal_redis_unanswered=0 _heal_redis_fd=''
 _HEAL_REDIS_TIMEOUT=2
 declare -ga _heal_replies=()
 declare -gA _heal_luas=()
 
-# Split HEAL_REDIS_URL into scheme, user, password, host, port and db; 1 if it is no such address.
+# Split the address $1 into scheme, user, password, host, port and db, with those of Sentinels and Clusters in
+# nodes ("host port" each) and primary; 1 if it is no such address.
 _heal_redis_address() {
-  local rest=$1 login=''
-  scheme=${rest%%://*} user='' password='' host='' port=6379 db=0 path=''
+  local rest=$1 login='' default=6379
+  scheme=${rest%%://*} user='' password='' host='' port=6379 db=0 path='' nodes=() primary=''
   rest=${rest#*://}
   rest=${rest%%[?#]*}
   if [[ ${rest%%/*} == *@* ]]; then
@@ -27,11 +28,33 @@ _heal_redis_address() {
       path=/${rest#/}
       return 0
       ;;
-    redis | rediss) ;;
+    redis | rediss | redis+cluster) ;;
+    redis+sentinel) default=26379 ;;
     *) return 1 ;;
   esac
   [[ $rest == */* ]] && db=${rest#*/}
   rest=${rest%%/*}
+  if [[ $scheme == redis+sentinel ]]; then
+    primary=${db%%/*} db=${db#"$primary"}
+    db=${db#/}
+    _heal_url_decode "$primary" && primary=$_heal_text
+    [[ -n $primary && $primary != 0 ]] || return 1
+  fi
+  local place
+  for place in ${rest//,/ }; do
+    _heal_redis_place "$place" "$default" || return 1
+    nodes+=("$host $port")
+  done
+  ((${#nodes[@]})) || nodes=("localhost $default")
+  [[ $scheme == *+* || ${#nodes[@]} -eq 1 ]] || return 1
+  host=${nodes[0]% *} port=${nodes[0]##* } db=${db:-0}
+  _heal_is_count "$db"
+}
+
+# Split "host:port" $1, with port $2 where it has none.
+_heal_redis_place() {
+  local rest=$1
+  port=$2
   if [[ $rest == \[*\]* ]]; then
     host=${rest%%\]*}
     host=${host#\[}
@@ -41,8 +64,35 @@ _heal_redis_address() {
     host=${rest%%:*}
     [[ $rest != *:* ]] || port=${rest#*:}
   fi
-  host=${host:-localhost} db=${db:-0}
-  _heal_is_count "$port" && ((port > 0 && port < 65536)) && _heal_is_count "$db"
+  host=${host:-localhost}
+  _heal_is_count "$port" && ((port > 0 && port < 65536))
+}
+
+# User and password of the environment, where the address has none; 1 if their file cannot be used.
+_heal_redis_login() {
+  local file=${HEAL_REDIS_PASSWORD_FILE-} mode
+  [[ -z $user$password && $scheme != unix ]] || return 0
+  if [[ -n $file ]]; then
+    _heal_redis_why="HEAL_REDIS_PASSWORD_FILE=$file: others can read it; chmod 600 it"
+    mode=$(exec stat -c %a -- "$file" 2>/dev/null) || mode=none
+    [[ $mode == [0-7]*00 && -f $file && ! -L $file ]] || return 1
+    _heal_redis_why="HEAL_REDIS_PASSWORD_FILE=$file: cannot be read"
+    _heal_slurp "$file" || return 1
+    password=${_heal_raw%%$'\n'*}
+  else
+    password=${HEAL_REDIS_PASSWORD-}
+  fi
+  [[ -z $password ]] || user=${HEAL_REDIS_USER-}
+}
+
+# The name $1 as keys have it that one script takes: in a Cluster in braces, which put them into one slot, and
+# with an index of its own in it.
+_heal_tagged='' _heal_index=heal:locks
+_heal_tag() {
+  _heal_tagged=$1 _heal_index=heal:locks
+  [[ ${HEAL_REDIS_URL-} == redis+cluster://* ]] || return 0
+  [[ $1 == *'{'* ]] || _heal_tagged="{$1}"
+  _heal_index="heal:locks:$_heal_tagged"
 }
 
 _heal_url_decode() {
@@ -62,19 +112,25 @@ _heal_url_decode() {
 # _heal_replies, each with its type in front: $text :number +status -error _ (nothing). 1 if Redis does
 # not answer them all in time: _heal_redis_why, and _heal_redis_unanswered 1 if they may have taken effect.
 _heal_redis() {
-  local scheme user password host port db path where rc=0 line
+  local scheme user password host port db path nodes primary where rc=0 line
   _heal_replies=() _heal_redis_unanswered=0
   if ! _heal_redis_address "$HEAL_REDIS_URL"; then
-    _heal_redis_why='the Redis address is not redis://, rediss:// or unix://'
+    _heal_redis_why='the Redis address is not redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://'
     return 1
   fi
+  _heal_redis_login || return 1
   where=$host:$port
-  [[ $scheme == unix ]] && where=$path
-  if [[ $scheme == redis ]]; then
-    _heal_capture "$_HEAL_REDIS_TIMEOUT" _heal_redis_tcp "$@" || rc=$?
-  else
-    _heal_capture "$_HEAL_REDIS_TIMEOUT" _heal_redis_cli "$@" || rc=$?
-  fi
+  case $scheme in
+    unix) where=$path ;;
+    redis+sentinel) where="Sentinel ${nodes[*]} ($primary)" ;;
+    redis+cluster) where="Cluster ${nodes[*]}" ;;
+  esac
+  case $scheme in
+    redis) _heal_capture "$_HEAL_REDIS_TIMEOUT" _heal_redis_tcp "$@" || rc=$? ;;
+    redis+sentinel) _heal_capture "$_HEAL_REDIS_TIMEOUT" _heal_redis_sentinel "$@" || rc=$? ;;
+    redis+cluster) _heal_capture "$_HEAL_REDIS_TIMEOUT" _heal_redis_cluster "$@" || rc=$? ;;
+    *) _heal_capture "$_HEAL_REDIS_TIMEOUT" _heal_redis_cli "$@" || rc=$? ;;
+  esac
   while IFS= read -r line; do
     [[ -n $line ]] && _heal_unpercent "$line" && _heal_replies+=("$_heal_text")
   done <<<"$_heal_captured"
@@ -82,6 +138,7 @@ _heal_redis() {
     0) ;;
     3) _heal_redis_why="$where refuses the password: put the right one into the Redis address" ;;
     4) _heal_redis_why="$where cannot be reached" ;;
+    6) _heal_redis_why="$where: no Sentinel knows the primary" ;;
     124) _heal_redis_why="$where did not answer in $_HEAL_REDIS_TIMEOUT s" _heal_redis_unanswered=1 ;;
     *) _heal_redis_why="$where closed the connection" _heal_redis_unanswered=1 ;;
   esac
@@ -101,19 +158,7 @@ _heal_redis() {
 
 # In the child that is ended if it takes too long: even a connection that never comes about is bounded.
 _heal_redis_tcp() {
-  local payload='' count=0 words=() word greeting=0 i
-  if [[ -n $password ]]; then
-    if [[ -n $user ]]; then words=(AUTH "$user" "$password"); else words=(AUTH "$password"); fi
-    _heal_redis_pack "${words[@]}"
-    payload+=$_heal_text
-    ((greeting += 1))
-  fi
-  if ((db)); then
-    _heal_redis_pack SELECT "$db"
-    payload+=$_heal_text
-    ((greeting += 1))
-  fi
-  words=()
+  local payload='' count=0 words=() word i
   for word in "$@" ';;'; do
     if [[ $word == ';;' ]]; then
       _heal_redis_pack "${words[@]}"
@@ -124,19 +169,103 @@ _heal_redis_tcp() {
       words+=("$word")
     fi
   done
+  _heal_redis_open "$payload" || return
+  for ((i = 0; i < count; i++)); do
+    _heal_redis_reply || return 5
+    _heal_redis_say
+  done
+  return 0
+}
+
+# Connect to host and port, log in, and send the commands $1, all at once; their replies are still to be read.
+_heal_redis_open() {
+  local payload='' greeting=0
+  if [[ -n $password ]]; then
+    if [[ -n $user ]]; then _heal_redis_pack AUTH "$user" "$password"; else _heal_redis_pack AUTH "$password"; fi
+    payload+=$_heal_text
+    ((greeting += 1))
+  fi
+  if ((db)); then
+    _heal_redis_pack SELECT "$db"
+    payload+=$_heal_text
+    ((greeting += 1))
+  fi
   trap '' PIPE
   { exec {_heal_redis_fd}<>"/dev/tcp/$host/$port"; } 2>/dev/null || return 4
-  { printf '%s' "$payload" >&"$_heal_redis_fd"; } 2>/dev/null || return 5
-  for ((i = 0; i < greeting; i++)); do
+  { printf '%s' "$payload$1" >&"$_heal_redis_fd"; } 2>/dev/null || return 5
+  for (( ; greeting > 0; greeting--)); do
     _heal_redis_reply || return 5
     [[ $_heal_text == +* ]] || return 3
   done
-  for ((i = 0; i < count; i++)); do
-    _heal_redis_reply || return 5
-    _heal_percent "$_heal_text" '[^!-$&-~]'
-    printf '%s\n' "$_heal_text"
+}
+
+# Hand one reply over to the parent.
+_heal_redis_say() {
+  _heal_percent "$_heal_text" '[^!-$&-~]'
+  printf '%s\n' "$_heal_text"
+}
+
+# Ask the Sentinels for the primary, and then it. A Sentinel that hangs takes all the time that there is, so each
+# ask begins with another one.
+_heal_redis_sentinel() {
+  local i at=$((RANDOM % ${#nodes[@]})) found name=$user word=$password number=$db
+  for ((i = 0; i < ${#nodes[@]}; i++)); do
+    found=${nodes[(at + i) % ${#nodes[@]}]}
+    host=${found% *} port=${found##* } user='' password='' db=0
+    _heal_redis_pack SENTINEL GET-MASTER-ADDR-BY-NAME "$primary"
+    _heal_redis_open "$_heal_text" || continue
+    IFS= read -r -u "$_heal_redis_fd" found || continue
+    [[ $found == '*2'$'\r' ]] || continue
+    _heal_redis_reply || continue
+    host=${_heal_text#?}
+    _heal_redis_reply || continue
+    port=${_heal_text#?}
+    exec {_heal_redis_fd}>&-
+    user=$name password=$word db=$number
+    _heal_is_count "$port" || return 6
+    _heal_redis_tcp "$@"
+    return
   done
-  return 0
+  return 6
+}
+
+# Ask each command of the node that has its key; a node says where that is.
+_heal_redis_cluster() {
+  local word words=() packed hops
+  for word in "$@" ';;'; do
+    if [[ $word != ';;' ]]; then
+      words+=("$word")
+      continue
+    fi
+    _heal_redis_pack "${words[@]}"
+    packed=$_heal_text words=()
+    for hops in 1 2 3 4; do
+      _heal_redis_node "$packed" || return
+      [[ $_heal_text == -MOVED* ]] || break
+      _heal_redis_place "${_heal_text##* }" 6379 || return 5
+      exec {_heal_redis_fd}>&-
+      _heal_redis_fd=''
+    done
+    _heal_redis_say
+  done
+}
+
+# Send the command $1 to host and port, or to the first of the nodes that can be reached; its reply in _heal_text.
+_heal_redis_node() {
+  local node rc=4
+  if [[ -n $_heal_redis_fd ]]; then
+    { printf '%s' "$1" >&"$_heal_redis_fd"; } 2>/dev/null && _heal_redis_reply || return 5
+    return 0
+  fi
+  for node in "$host $port" "${nodes[@]}"; do
+    host=${node% *} port=${node##* } rc=0
+    _heal_redis_open "$1" || rc=$?
+    ((rc != 4)) || continue
+    ((rc == 0)) || return "$rc"
+    _heal_redis_reply || return 5
+    return 0
+  done
+  return 4
 }
 
 # One command as RESP in _heal_text.
