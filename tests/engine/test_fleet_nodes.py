@@ -62,6 +62,17 @@ def hosts(tmp_path: Path) -> Callable[[str, str], Host]:
     return make
 
 
+def acts(host: Host, intent: str) -> None:
+    """One act; a machine that has no time for an answer within 2 s is given more of it."""
+    deadline = time.monotonic() + 30
+    while True:
+        outcome, reason = host.act(POLICY, intent, script=FENCE)
+        if outcome == "success":
+            return
+        assert "did not answer in 2 s" in reason
+        assert time.monotonic() < deadline
+
+
 def fences(hosts: list[Host]) -> list[int]:
     return [int(line) for host in hosts for line in (host.root / "fences").read_text().split()]
 
@@ -124,7 +135,7 @@ def test_the_primary_is_the_one_that_sentinels_name(
     url, primary, replica = sentinel
     made = [hosts(library, url) for library in LIBRARIES]
     for host in made:
-        assert host.act(POLICY, "fix a", script=FENCE)[0] == "success"
+        acts(host, "fix a")
     primary.stop()
     for host in made:
         # Until the Sentinel has decided nobody knows, and nobody acts.
@@ -184,8 +195,7 @@ def test_a_cluster_keeps_what_one_script_takes_in_one_slot(
     made = [hosts(library, url) for library in LIBRARIES]
     for turn in range(3):
         for host in made:
-            outcome, reason = host.act(POLICY, f"verb{turn} now", script=FENCE)
-            assert outcome == "success", reason
+            acts(host, f"verb{turn} now")
     found = fences(made)
     assert len(set(found)) == len(found) == 6
     with client(one) as first, client(two) as second:
