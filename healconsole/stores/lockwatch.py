@@ -80,6 +80,12 @@ class LockWatch:
         Raises:
             RedisUnknown: nothing is known, or there are more than `LOCKS_MAX` locks.
         """
+        if self._link.clustered:
+            # There is no one index and no one cursor: each look walks all nodes.
+            found = self._link.scan_locks(self._clock())
+            self._locks = {raw(LOCK + lock.key): lock for lock in found}
+            self._walking, self.complete = False, True
+            return
         self._link.ask(lambda client: self._look(client, pushed=pushed))
         if len(self._locks) > LOCKS_MAX:
             raise RedisUnknown(f"more than {LOCKS_MAX} locks: something makes locks of data")

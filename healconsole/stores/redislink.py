@@ -8,7 +8,7 @@ stays set, or act twice.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -57,7 +57,7 @@ class RedisLink:
     def __init__(self, url: str, timeout: float = 2.0) -> None:
         self._url = url
         self._timeout = timeout
-        self._clustered = url.startswith(redisaddress.CLUSTER)
+        self.clustered = url.startswith(redisaddress.CLUSTER)
         self._client: Redis | None = None
 
     def __repr__(self) -> str:
@@ -74,12 +74,12 @@ class RedisLink:
         In a Cluster they must lie in one slot, so a name without braces gets them there:
         ``heal:lock:{broker}`` and ``heal:fence:{broker}``.
         """
-        tagged = f"{{{name}}}" if self._clustered and "{" not in name else name
+        tagged = f"{{{name}}}" if self.clustered and "{" not in name else name
         return tuple(prefix + tagged for prefix in prefixes)
 
     def _index(self, name: str) -> str:
         """The index that the lock ``name`` is in; in a Cluster one of its own, in its slot."""
-        return self.pair(name, f"{LOCKS}:")[0] if self._clustered else LOCKS
+        return self.pair(name, f"{LOCKS}:")[0] if self.clustered else LOCKS
 
     def scan_locks(self, now: float) -> tuple[Lock, ...]:
         """Return all locks, ordered by key. Walks with SCAN, which blocks nobody.
@@ -159,7 +159,7 @@ class RedisLink:
         client, self._client = self._client, None
         if client is not None:
             client.close()
-            if not self._clustered:
+            if not self.clustered:
                 client.connection_pool.disconnect()
 
     def run(self, script: str, keys: tuple[str, ...], *args: str | int) -> int | None:
@@ -178,8 +178,8 @@ class RedisLink:
     def _scan(self, client: Any, now: float) -> tuple[Lock, ...]:  # noqa: ANN401 - or a Cluster's
         began = time.monotonic()
         found: dict[str, Lock] = {}
-        if not self._clustered:
-            self._require_primary(client)
+        if not self.clustered:
+            self.require_primary(client)
             self._walk(client, client, now, began, found)
         else:
             for node in client.get_primaries():
@@ -199,7 +199,7 @@ class RedisLink:
         while True:
             page: Any = node.scan(cursor, match=f"{LOCK}*", count=_SCAN_COUNT)
             cursor, keys = page
-            for lock in _read_locks(client, keys, now, began, at_once=not self._clustered):
+            for lock in read_locks(client, keys, now, began, at_once=not self.clustered):
                 found[lock.key] = lock
             if cursor == 0:
                 return
@@ -253,8 +253,8 @@ class RedisLink:
             raise unknown(error, self.where, self._timeout) from error
 
 
-def _read_locks(
-    client: Redis, keys: list[bytes], now: float, began: float, *, at_once: bool
+def read_locks(
+    client: Redis, keys: list[bytes], now: float, began: float, *, at_once: bool = True
 ) -> Iterator[Lock]:
     """Owner, end and fence of each; ``at_once`` in one transaction, which no Cluster has."""
     if not keys:

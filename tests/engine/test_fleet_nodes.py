@@ -16,6 +16,7 @@ from redis import Redis
 
 from healconsole import Guard
 from healconsole.engine.settings import SettingError, settings_from
+from healconsole.stores.lockwatch import LockWatch
 from healconsole.stores.redislink import RedisLink, RedisUnknown
 from healconsole.stores.redisserver import RedisServer, find_binary
 from tests.engine.fleets import LIBRARIES, PYTHON, Host
@@ -211,6 +212,9 @@ def test_a_cluster_keeps_what_one_script_takes_in_one_slot(
         assert (outcome, reason[:39]) == ("denied", "lock broker is held by db1/h/1/u, 60 s ")
     (lock,) = link.scan_locks(time.time())
     assert (lock.key, lock.owner, lock.fence is None) == ("{broker}", "db1/h/1/u", False)
+    watch = LockWatch(link, time.time)
+    watch.look(pushed=False)
+    assert [lock.owner for lock in watch.locks] == ["db1/h/1/u"]
     assert link.break_lock("{broker}", "db1/h/1/u")
     link.close()
     two.stop()
