@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -54,14 +54,40 @@ def trend(facts: Iterable[str]) -> str:
     'depth grew each time: the fix does not reach the cause'
     >>> trend(["depth=ERROR", "depth=ERROR"])
     'depth could not be measured: the healer acts without seeing'
+    >>> trend(["depth=12,worker_pid=4", "depth=12,worker_pid=5"])
+    'depth stayed at 12: the fix changes nothing'
     """
     read = [_pairs(fact) for fact in facts]
     if len(read) < 2:
         return ""
-    said = [_trend_of(key, [fact.get(key, "") for fact in read]) for key in read[0]]
+    # A pid is a name, not a measurement: that it grows tells nothing.
+    keys = [key for key in read[0] if key.rpartition("_")[2] != "pid"]
+    said = [_trend_of(key, [fact.get(key, "") for fact in read]) for key in keys]
     moved = [sentence for moving, sentence in said if moving]
     still = [sentence for moving, sentence in said if sentence and not moving]
     return next(iter([*moved, *still]), "")
+
+
+def parted(facts: Sequence[str]) -> tuple[tuple[str, ...], str]:
+    """Return what differs from fact to fact, and what all of them say: where a cause may be seen.
+
+    >>> parted(["depth=12,alive=1,release=5121", "depth=31,alive=1,release=5121"])
+    (('depth=12', 'depth=31'), 'alive=1 release=5121')
+    >>> parted(["broker does not answer"])
+    (('broker does not answer',), '')
+    """
+    read = [_pairs(fact) for fact in facts]
+    if len(read) < 2:
+        return tuple(facts), ""
+    same = {key: value for key, value in read[0].items() if all(f.get(key) == value for f in read)}
+    differing = tuple(
+        _joined({key: value for key, value in fact.items() if key not in same}) for fact in read
+    )
+    return (differing, _joined(same)) if same else (tuple(facts), "")
+
+
+def _joined(pairs: Mapping[str, str]) -> str:
+    return " ".join(f"{key}={value}" for key, value in pairs.items())
 
 
 def scopes_of(event: AuditEvent) -> set[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from healconsole.core.ages import clock_time
 from healconsole.core.auditline import AuditEvent
+from healconsole.core.openings import parted
 from healconsole.core.plan import ActPlan
 from healconsole.tui.widgets.cells import EMPTY_LINE, Line, cell, fit, folded, gap
 from healconsole.tui.words import outcome_sign
@@ -43,9 +44,13 @@ def plan_lines(plan: ActPlan, width: int, utc_offset_s: int) -> list[Line]:
 
 
 def failure_lines(events: Sequence[AuditEvent], width: int, utc_offset_s: int) -> list[Line]:
-    """Return failures with their times, intents and facts, oldest first."""
+    """Return failures with their times, intents and facts, oldest first.
+
+    What all facts say stands once, below them: a low terminal shows it whole.
+    """
+    facts, same = parted([event.fact for event in events])
     intent = max(16, min(max((len(event.intent) for event in events), default=0), width // 3))
-    return [
+    lines: list[Line] = [
         (
             cell(clock_time(event.ts, utc_offset_s) if event.ts is not None else "--:--:--", "dim"),
             gap(1),
@@ -53,10 +58,11 @@ def failure_lines(events: Sequence[AuditEvent], width: int, utc_offset_s: int) -
             gap(1),
             fit(event.intent, intent),
             gap(1),
-            fit(event.fact, max(8, width - intent - 24), "dim"),
+            fit(fact, max(8, width - intent - 24), "dim"),
         )
-        for event in events
+        for event, fact in zip(events, facts, strict=True)
     ]
+    return lines + labelled("each time", (same,) if same else (), width)
 
 
 def several_lines(plans: Sequence[ActPlan], refused: Sequence[str], width: int) -> list[Line]:
