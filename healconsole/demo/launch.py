@@ -48,12 +48,11 @@ def running_site(*arguments: str, announce: bool = True) -> Iterator[Site]:
                 errors.seek(0)
                 raise DemoError(f"the site did not start: {errors.read().decode()[-2000:]}")
             if announce:
-                pointer().write_text(f"{root}\n", encoding="utf-8")
+                _point_at(root)
             yield site
         finally:
             _take_down(process)
-            if announce and _pointed() == root:
-                pointer().unlink()
+            withdraw(root)
             shutil.rmtree(root, ignore_errors=True)
 
 
@@ -67,6 +66,27 @@ def _take_down(process: subprocess.Popen[bytes]) -> None:
         process.wait()
     if process.stdout is not None:
         process.stdout.close()
+
+
+def _point_at(root: Path) -> None:
+    """Say where the demo runs. The name is known to everybody: nothing there is followed."""
+    try:
+        fd, new = tempfile.mkstemp(dir=pointer().parent, prefix=".healconsole-demo-")
+        with os.fdopen(fd, "w", encoding="utf-8") as file:
+            file.write(f"{root}\n")
+        Path(new).replace(pointer())
+    except OSError as problem:
+        print(
+            f"healconsole demo: {pointer()} cannot be written ({problem.strerror}), so "
+            "'healconsole demo fix' will not find this demo; the key F repairs it all the same",
+            file=sys.stderr,
+        )
+
+
+def withdraw(root: Path) -> None:
+    """Take back what was said of the demo in ``root``; another one's word stays."""
+    if _pointed() == root:
+        pointer().unlink(missing_ok=True)
 
 
 def _pointed() -> Path | None:

@@ -26,6 +26,7 @@ from healconsole.demo.cast import (
     services,
     write_catalog,
 )
+from healconsole.demo.launch import withdraw
 from healconsole.demo.layout import BAD_RELEASE, GOOD_RELEASE, JOBS, POISON, Site
 from healconsole.demo.link import connect
 from healconsole.stores.redisserver import RedisServer
@@ -207,6 +208,7 @@ def main() -> None:
             perform(Stage(site, cast, options.warm_up), paced)
     finally:
         tether.kill_descendants()
+        withdraw(site.root)
         shutil.rmtree(site.root, ignore_errors=True)
 
 

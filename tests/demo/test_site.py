@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.terminal import Terminal
+
 CONSOLE = (sys.executable, "-m", "healconsole")
 
 
@@ -43,16 +45,16 @@ def wait_gone(root: Path, seconds: float = 15.0) -> None:
 
 
 @pytest.mark.timeout(90)
-def test_kill_9_leaves_nothing_behind(tmp_path: Path, environment: dict[str, str]) -> None:
-    with subprocess.Popen(
-        (*CONSOLE, "demo", "--script"),
-        env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    ) as demo:  # fmt: skip
-        assert demo.stdout is not None
-        first = demo.stdout.readline()
-        assert "✔" in first, first + demo.stdout.read()
-        assert len(processes_of(tmp_path)) >= 6
-        demo.send_signal(signal.SIGKILL)
+def test_kill_9_of_the_console_leaves_nothing_behind(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    with Terminal((*CONSOLE, "demo"), {**environment, "TERM": "xterm-256color"}) as terminal:
+        terminal.wait_for("worker-queue-healer", 60)
+        assert len(processes_of(tmp_path)) >= 8
+        fixed = subprocess.run((*CONSOLE, "demo", "fix"), env=environment, check=False)
+        assert fixed.returncode == 0
+        os.kill(terminal.pid, signal.SIGKILL)
+        assert terminal.wait_end() == -signal.SIGKILL
     wait_gone(tmp_path)
 
 

@@ -89,7 +89,7 @@ class UndoDialog(AskingDialog):
             with self.console_app.session.uncut():
                 self.acts.undo(self.act.undo, reason=reason, incident=incident)
         except ChangedUnderneath as problem:
-            said = f"something else has changed it since, so it stays: {problem}"
+            said = f"{problem}; it stays as it is"
         except NotApplied as problem:
             said = str(problem)
         except (ActRefused, AuditUnwritable, OSError) as problem:
