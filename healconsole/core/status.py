@@ -40,7 +40,10 @@ _READABLE = frozenset({SourceState.LIVE, SourceState.POLLING})
 def status_object(
     snapshot: Snapshot, now: float, thresholds: Thresholds = DEFAULT_THRESHOLDS
 ) -> dict[str, Any]:
-    """Return the object of ``status --json``. Times are epoch seconds, spans seconds."""
+    """Return the object of ``status --json``. Times are epoch seconds, spans seconds.
+
+    ``stopped`` is there while an operator or the storm brake stops something.
+    """
     audit, redis = snapshot.audit_health, snapshot.redis_health
     found = {
         "taken_at": snapshot.taken_at,
@@ -52,10 +55,11 @@ def status_object(
             "unparsable": snapshot.audit.unparsable,
         },
         "redis": {"state": str(redis.state), "latency_ms": redis.latency_ms},
-        "stopped": list(stops_said(snapshot, now)),
         "healers": [healer_object(h, snapshot, now, thresholds) for h in snapshot.healers],
         "locks": [_lock(lock, snapshot, now) for lock in snapshot.locks],
     }
+    if stops := stops_said(snapshot, now):
+        found["stopped"] = list(stops)
     if snapshot.fleet:
         found["hosts"] = [_host(host, now) for host in snapshot.hosts]
     return _jsonable(found)

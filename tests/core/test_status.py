@@ -54,7 +54,6 @@ def test_status() -> None:
             "unparsable": 2,
         },
         "redis": {"state": "live", "latency_ms": 1.5},
-        "stopped": [],
         "locks": [
             {"key": "queue", "owner": "web-08/x/7/uuid", "state": "held", "ttl_s": 30.5},
         ],
