@@ -169,6 +169,11 @@ def test_every_command_in_the_text_can_be_understood() -> None:
             build_parser().parse_args(arguments)
 
 
+def test_the_guide_names_every_command() -> None:
+    unnamed = [name for name in manual.USAGE if name and f"healconsole {name}" not in README]
+    assert not unnamed
+
+
 def test_the_guide_has_its_commands() -> None:
     assert len(commands()) >= 15
     assert set(commands()) >= ON_A_TERMINAL | SERVED | set(CODES)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from healconsole.cli.manpage import man_pages
-from healconsole.cli.parser import build_parser
+from healconsole.cli.parser import build_parser, split_command_line
 
 PAGES = man_pages(build_parser(), "0.1.0")
 
@@ -49,3 +51,19 @@ def test_man_prints_them_without_a_complaint(tmp_path: Path) -> None:
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     assert "healconsole trip worker-queue-healer --for 30m --reason 'deploy 5121'" in done.stdout
+
+
+def examples() -> list[str]:
+    """Every call of the program that a help page shows, without what the shell does with it."""
+    pages = [parser.epilog or "" for parser in (build_parser(), *subparsers().values())]
+    lines = re.findall(r"^ +(?:\S+ )*?(healconsole .*)$", "\n".join(pages), re.MULTILINE)
+    return [re.split(r" {2,}| [|>] ", line)[0] for line in lines]
+
+
+def test_every_example_can_be_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "worker-queue.toml").touch()
+    assert len(examples()) > 30
+    for example in examples():
+        arguments, _ = split_command_line(shlex.split(example)[1:])
+        build_parser().parse_args([word for word in arguments if word != "$ARG1$"])
