@@ -11,11 +11,14 @@ from typing import Any, ClassVar
 from rich.console import RenderableType
 from textual import work
 from textual._context import active_message_pump
+from textual._time import get_time
 from textual.app import App, ScreenStackError
 from textual.binding import BindingType
 from textual.command import Provider
 from textual.css.query import NoMatches
 from textual.dom import DOMNode, NoScreen
+from textual.events import Event, InputEvent, Paste
+from textual.events import Key as KeyPressed
 from textual.filter import LineFilter
 from textual.reactive import reactive
 from textual.screen import Screen
@@ -32,7 +35,17 @@ from healconsole.tui.driver import ConsoleDriver
 from healconsole.tui.frugal import Terminal, frugal
 from healconsole.tui.keys import Key
 from healconsole.tui.messages import SnapshotTaken
-from healconsole.tui.ports import Acts, Clock, Feed, FeedFactory, LockActs, LogReader, Ticking, View
+from healconsole.tui.ports import (
+    Acts,
+    Clock,
+    Feed,
+    FeedFactory,
+    Guarded,
+    LockActs,
+    LogReader,
+    Ticking,
+    View,
+)
 from healconsole.tui.safetext import LastFilter
 from healconsole.tui.screens.home import HomeScreen
 from healconsole.tui.stylesheets import stylesheets
@@ -148,7 +161,24 @@ class ConsoleApp(App[int]):
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         """Send an update through the frugal terminal; Textual has no public place for this."""
+        if isinstance(screen, Guarded):
+            screen.painted(get_time())
         super()._display(screen, frugal(renderable, self._terminal))
+
+    async def on_event(self, event: Event) -> None:
+        """Leave out what was typed, clicked or pasted for a dialog that was not there yet.
+
+        A key that the screen below was given comes by here too, on its way to the bindings of
+        the screen that is now on top. Escape is not left out: it only leaves things as they are.
+        """
+        if (
+            not (isinstance(event, KeyPressed) and event.key == "escape")
+            and isinstance(event, InputEvent | Paste)
+            and isinstance(self.screen, Guarded)
+            and not self.screen.was_seen_at(event.time)
+        ):
+            return
+        await super().on_event(event)
 
     def action_redraw(self) -> None:
         """Paint everything again: something else may have written to the terminal."""

@@ -44,7 +44,7 @@ RESTORE: Final = (
 )
 """What Textual sends to leave, in its order."""
 
-_UNREADABLE: Final = (ParseError, ValueError, OverflowError, LookupError)
+_UNREADABLE: Final = (ParseError, ValueError, ArithmeticError, LookupError)
 """What Textual's parser raises on sequences that no terminal sends."""
 
 
@@ -64,6 +64,10 @@ class ConsoleDriver(LinuxDriver):
         assert screen is not None  # noqa: S101 - the command line has looked
         # Typed as a file; the writing thread asks it for no more than this has.
         self._file: Any = TerminalOutput(screen.fileno(), screen.encoding, _hang_up)
+
+    def _run_input_thread(self) -> None:
+        # A failure is for who looks after threads; Textual would report it with every value.
+        self.run_input_thread()
 
     def run_input_thread(self) -> None:
         """Read until the driver stops, or the terminal is gone."""

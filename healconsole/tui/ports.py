@@ -125,6 +125,17 @@ class Ticking(Protocol):
         """Return the healers whose rows are in sight."""
 
 
+@runtime_checkable
+class Guarded(Protocol):
+    """A screen that takes no key which was pressed before it could be seen."""
+
+    def painted(self, at: float) -> None:
+        """Note that it is on its way to the terminal at this time of Textual's clock."""
+
+    def was_seen_at(self, pressed: float) -> bool:
+        """Whether it was there at this time of Textual's clock."""
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """How the console looks and what it says of itself."""

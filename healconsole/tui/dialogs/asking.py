@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -57,6 +58,15 @@ class AskingDialog(ModalScreen[None]):
         self._acts = acts
         self.busy = False
         """Whether an act is under way: nothing is asked, and nothing closes, until it ended."""
+        self._seen_at = math.inf
+
+    def painted(self, at: float) -> None:
+        """Take keys from the first time on at which the dialog was painted."""
+        self._seen_at = min(self._seen_at, at)
+
+    def was_seen_at(self, pressed: float) -> bool:
+        """Whether an operator who pressed a key then could see that this dialog would take it."""
+        return pressed >= self._seen_at
 
     @property
     def acts(self) -> Acts:

@@ -1,0 +1,139 @@
+"""What comes in from the terminal: keys, pastes, and bytes that are neither."""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from healconsole.tui.pasting import END, START, PasteSplitter
+from tests.cli.program import PROGRAM, Site, cycle
+from tests.hostile.payloads import EVERYTHING, PAYLOADS
+from tests.link.consoles import LONG, Console, await_state
+
+AT_ONCE = "d" + "drill\r\r\r\r\r"
+"""All that an act takes, typed before anything of it can be seen."""
+
+
+STRANGE = [
+    b"\xff\xfe\x80", b"\x1b[9999999999999u", b"\x1b[1;99999999999999999999A",
+    b"\x1b[M\xff\xff\xff", b"\x1b[<0;99999;99999M", b"\x1b[<0;0;0M", b"\x1b[48;0;0;0;0t",
+    b"\x1b[48;9999999;9999999;1;1t", b"\x1b[99999999R", b"\x1b[?2048;9$y", b"\x9b31m",
+    b"\x1b]52;c;AAAA\x07", b"\x1bP1$r\x1b\\",
+    *(payload.encode().replace(b"q", b"") for payload in PAYLOADS.values()),
+]  # fmt: skip
+"""What no terminal sends, or what only a paste without marks would hold. q would quit."""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """One healer that is well."""
+    made = Site(tmp_path, int(time.time()))
+    made.write("worker/cycle.json", cycle(made.now, intent="", verdict=None, outcome=""))
+    return made
+
+
+def console(site: Site) -> Console:
+    """The console, drawn."""
+    opened = Console((*PROGRAM, *site.options), site.environment, columns=100, rows=30)
+    opened.wait_for("▌")
+    return opened
+
+
+def settled(opened: Console) -> str:
+    """The screen when nothing comes any more."""
+    while opened.read(0.3):
+        pass
+    assert not opened.ended(), opened.text()
+    return opened.text()
+
+
+def test_keys_typed_ahead_do_not_reach_a_dialog_that_was_not_there(site: Site) -> None:
+    with console(site) as opened:
+        opened.send(AT_ONCE)
+        opened.wait_for("Dry-run worker")
+        assert "drill" not in settled(opened)
+        assert not site.audit.exists()
+        opened.send("drill\r\r")  # from now on they do
+        opened.wait_for("enter: dry-run")
+        assert not site.audit.exists()
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [START + "tdqrx\r" + END],
+        [START + "\x1bt\x1b[Bq\x1b" + END],
+        [START + "\x1b" * 40 + "q" * 40 + END],
+        ["\x1b", "[200~q" + END],
+        ["\x1b[2", "00~q\x1b[20", "1~"],
+        [START, "q", "\x1b", "q", END],
+        [START + EVERYTHING.replace(END, "") + END],
+    ],
+    ids=range(7),
+)
+def test_pasted_text_is_no_keystroke(site: Site, pieces: list[str]) -> None:
+    with console(site) as opened:
+        for piece in pieces:
+            opened.send(piece)
+            opened.read(0.15)
+        shown = settled(opened)
+        assert "would" in shown
+        assert "esc cancel" not in shown
+        assert not site.audit.exists()
+
+
+def test_lines_pasted_into_a_dialog_act_on_nothing(site: Site) -> None:
+    with console(site) as opened:
+        opened.send("d")
+        opened.wait_for("a reason is needed")
+        opened.send(START + "first line\r\r\r\n\n\nsecond" + END)
+        opened.wait_for("first line")
+        assert "second" not in settled(opened)
+        assert not site.audit.exists()
+
+
+def test_no_bytes_from_the_terminal_end_it(site: Site) -> None:
+    chance = random.Random(7)  # noqa: S311 - to be repeated
+    with console(site) as opened:
+        for _ in range(3000 if LONG else 150):
+            opened.send(chance.choice(STRANGE))
+            opened.read(0)
+            assert not opened.ended(), opened.received[-2000:].decode(errors="replace")
+        await_state(opened.pid, "S")
+        settled(opened)
+
+
+@given(
+    st.lists(
+        st.tuples(st.text("a\x1b[201~q", max_size=9), st.booleans()), max_size=6
+    ),
+    st.lists(st.integers(0, 60), max_size=8),
+)  # fmt: skip
+def test_wherever_the_link_cuts_a_paste_is_one(
+    parts: list[tuple[str, bool]], cuts: list[int]
+) -> None:
+    parts = [(t.replace(START, "").replace(END, ""), p) for t, p in parts]
+    parts = [(t.rstrip("\x1b[20~1"), p) for t, p in parts]
+    sent = "".join(START + text + END if pasted else text for text, pasted in parts)
+    splitter = PasteSplitter()
+    got = [
+        piece
+        for begin, end in zip([0, *sorted(cuts)], [*sorted(cuts), len(sent)], strict=True)
+        for piece in splitter.feed(sent[begin:end])
+    ]
+    typed = "".join(piece.text for piece in got if not piece.pasted) + splitter.let_go()
+    assert [piece.text for piece in got if piece.pasted] == [t for t, p in parts if p]
+    assert typed == "".join(t for t, p in parts if not p)
+
+
+def test_a_lone_escape_ends_a_paste_whose_end_was_lost() -> None:
+    splitter = PasteSplitter()
+    assert splitter.feed(START + "q", 0.0) == []
+    assert splitter.feed("\x1b", 0.5) == []
+    assert splitter.feed("\x1b", 9.0)[0].pasted
+    assert [tuple(piece) for piece in splitter.feed("a", 9.1)] == [("a", False)]
