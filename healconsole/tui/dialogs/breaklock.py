@@ -38,8 +38,8 @@ class BreakDialog(AskingDialog):
             yield from self.compose_reason()
             with Horizontal(classes="field"):
                 yield Label("name", classes="label")
-                says = f"type {visible(self.held.key)}"
-                yield Input(id="name", compact=True, placeholder=says)
+                says = f"type {self.held.key}"
+                yield Input(id="name", compact=True, placeholder=visible(says))
             yield from self.compose_buttons()
 
     def on_mount(self) -> None:
