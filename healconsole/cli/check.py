@@ -10,15 +10,17 @@ import traceback
 from healconsole.cli.errors import CommandError
 from healconsole.cli.output import complain, show
 from healconsole.cli.settings import look, only, settings
+from healconsole.cli.uncollected import uncollected
 from healconsole.core.nagios import Answer, assess, unknown
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the line; return 0, 1, 2 or 3, as the format asks for, and nothing else."""
     try:
-        config = settings(args)
-        snapshot = only(look(config), args.names)
-        answer = assess(snapshot, time.time(), config.thresholds)
+        with uncollected():
+            config = settings(args)
+            snapshot = only(look(config), args.names)
+            answer = assess(snapshot, time.time(), config.thresholds)
     except CommandError as error:
         answer = unknown(str(error))
     except OSError as error:

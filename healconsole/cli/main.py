@@ -17,6 +17,7 @@ from typing import cast
 from healconsole.cli.errors import DONE, INTERRUPTED, REFUSED, CommandError
 from healconsole.cli.output import complain
 from healconsole.cli.parser import Command, build_parser, split_command_line
+from healconsole.cli.uncollected import uncollected
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,8 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         of the command that it guards.
     """
     arguments, guarded = split_command_line(sys.argv[1:] if argv is None else list(argv))
-    parser = build_parser()
-    args = parser.parse_args(arguments)
+    with uncollected():
+        parser = build_parser()
+        args = parser.parse_args(arguments)
     if guarded is not None and args.verb != "guard":
         parser.error("only guard takes a command behind --")
     if args.wall and args.verb:
@@ -54,7 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> int:
     """Run the command; an error that has a sentence is told in one line."""
     try:
-        code = _command(args.entry)(args)
+        with uncollected():
+            command = _command(args.entry)
+        code = command(args)
         sys.stdout.flush()
     except BrokenPipeError:
         raise

@@ -170,17 +170,17 @@ heal_dry_run{$me} $dry
 # has another name.
 _heal_write_metrics() {
   [[ -n ${HEAL_TEXTFILE_DIR-} ]] || return 0
-  local file=$HEAL_TEXTFILE_DIR/heal_$NAME.prom draft=$HEAL_TEXTFILE_DIR/.heal_$NAME.$BASHPID ms mask
+  local file=$HEAL_TEXTFILE_DIR/heal_$NAME.prom draft=$HEAL_TEXTFILE_DIR/.heal_$NAME.$BASHPID ms mask=''
   printf -v ms '%03d' "$_heal_ms"
   _heal_take_mode
   _heal_metrics "$_heal_now.$ms" "$_heal_dry"
   _heal_pipe && umask >&"$_heal_pw" && exec {_heal_pw}>&- && IFS= read -r -u "$_heal_pr" mask
   exec {_heal_pr}<&-
-  umask 0022
+  [[ -z $mask ]] || umask 0022
   # Not fsynced: after a power cut an old heartbeat is as true as a new one.
   if ! _heal_write "$draft" "$_heal_text" || ! mv -f -- "$draft" "$file" 2>/dev/null; then
     heal_log "the metrics cannot be written: $file"
     rm -f -- "$draft" 2>/dev/null
   fi
-  umask "${mask:-0022}"
+  [[ -z $mask ]] || umask "$mask"
 }
