@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -15,7 +16,7 @@ from healconsole.core.cycle import format_cycle, parse_cycle
 from healconsole.core.records import CycleRecord
 from healconsole.core.words import Library
 from healconsole.stores.redislink import RedisLink
-from tests.shell.bashes import ShellSite
+from tests.shell.bashes import SHELL, ShellSite
 
 HEALER = """
 detect() { printf 'depth=%s\\n' "${DEPTH:-12}"; }
@@ -143,6 +144,48 @@ def test_a_daemon_wakes_goes_on_and_stops(live: ShellSite) -> None:
     assert process.returncode == 0
     assert err.endswith("stopped by TERM\n")
     assert run(live, "--once", DEPTH="1").returncode == 0
+
+
+def names_of_locals() -> list[str]:
+    """Every name that a function of the library has for a variable of its own."""
+    found: set[str] = set()
+    for file in (SHELL / "heal.d").iterdir():
+        for line in re.findall(r"\blocal (.+)", file.read_text()):
+            found.update(re.findall(r"(?:^| )([a-z]\w*)(?==| |$|\[)", line))
+    return sorted(found)
+
+
+@pytest.mark.parametrize("way", ["heal_main", "plan", "act", "in a function"])
+def test_the_callers_code_sees_the_callers_variables(live: ShellSite, way: str) -> None:
+    names = names_of_locals()
+    assert {"interval", "rc", "timeout", "line", "child", "left"} <= set(names)
+    run = {
+        "heal_main": "heal_main detect decide acts checks --once",
+        "plan": "heal_main detect decide acts checks --plan",
+        "act": "heal_act_with_guardrails 'fix a' acts checks",
+        "in a function": f"inside() {{ local {' '.join(f'{n}=mine' for n in names)}\n"
+        "heal_act_with_guardrails 'fix a' acts checks; }; inside",
+    }[way]
+    value = "outer" if way == "in a function" else "mine"
+    done = live.run(
+        "".join(f"{name}={value}\n" for name in names)
+        + f"""
+        seen() {{ local each; for each in {" ".join(set(names) - {"each"})}; do
+          [[ ${{!each-unset}} == mine ]] || echo "$1 sees $each as ${{!each-unset}}" >&2; done
+          [[ $- == *u* ]] || echo "not the shell of the caller" >&2; mark "$1"; }}
+        detect() {{ seen detect; echo a=1; }}
+        decide() {{ seen decide; echo "fix a"; }}
+        acts() {{ seen act; }}
+        checks() {{ seen check; }}
+        set -u
+        {run}
+        """
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    phases = {"heal_main": "detect decide act check", "plan": "detect decide"}
+    for phase in phases.get(way, "act check").split():
+        assert live.count(phase) == 1
 
 
 def test_the_loop_goes_on_at_its_interval_after_each_failure(live: ShellSite) -> None:

@@ -149,13 +149,13 @@ _heal_child() {
 }
 _heal_child_body() {
   trap - DEBUG
-  _heal_inside=1
+  _heal_inside=1 _heal_report=$report
   _heal_as_caller
   set -e
-  "$1" "$3" "$_heal_fact" {report}>&-
-  printf 'acted\n' >&"$report"
+  "$1" "$3" "$_heal_fact" {_heal_report}>&-
+  printf 'acted\n' >&"$_heal_report"
   _heal_child_settle
-  "$2" "$3" "$_heal_fact" {report}>&-
+  "$2" "$3" "$_heal_fact" {_heal_report}>&-
   exit 0
 }
 _heal_child_settle() {

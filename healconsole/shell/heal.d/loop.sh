@@ -238,9 +238,9 @@ _heal_capture_child() {
   trap - TERM HUP INT USR1 XFSZ PIPE
   _heal_withdraw
   [[ $1 == _heal_* ]] || _heal_as_caller
-  local rc=0
-  "$@" || rc=$?
-  printf '\x1e%d\n' "$rc"
+  local _heal_child_rc=0
+  "$@" || _heal_child_rc=$?
+  printf '\x1e%d\n' "$_heal_child_rc"
 }
 
 # The fact of detect $1 and of the functions that follow, in _heal_fact; what fails is a fact too.

@@ -29,8 +29,32 @@ _heal_call() {
   return "$_heal_rc"
 }
 
-# In a child, before it runs code of the caller's: the caller's shell again.
+# The locals of each function that the caller's code is run below, as far as they are there by then: bash
+# would show them to that code in place of the caller's own variables of these names.
+declare -gA _heal_locals=(
+  [_heal_main]='functions once detect plan interval found'
+  [_heal_daemon]='once interval due left trigger'
+  [_heal_cycle]='trigger interval detect decide action check began began_at intent'
+  [_heal_plan]='verdict intent fact line mode'
+  [_heal_measure]='each rc out facts'
+  [_heal_consider]=rc
+  [_heal_capture]='limit child rc answers report status'
+  [_heal_act]='intent action check reason rc found'
+  [_heal_act_allowed]='action check reason began rc'
+  [_heal_run]='action check intent phase deadline child rc line timeout report answers'
+)
+_heal_unshadow() {
+  local _heal_frame
+  for _heal_frame in "${FUNCNAME[@]}"; do
+    # Once for each function that has one: the variable below it comes to light.
+    # shellcheck disable=SC2086 # words they are
+    [[ -z ${_heal_locals["$_heal_frame"]-} ]] || unset -v ${_heal_locals["$_heal_frame"]}
+  done
+}
+
+# In a child, before it runs code of the caller's: the caller's shell and variables again.
 _heal_as_caller() {
+  _heal_unshadow
   # shellcheck disable=SC2086 # words they are
   [[ -z $_heal_shopts ]] || shopt -s $_heal_shopts
   [[ $_heal_flags == *f* ]] || set +f
