@@ -118,12 +118,14 @@ def race(count: int, work: Callable[[int], None], timeout: float = 100.0) -> Non
     for child in children:
         child.start()
     deadline = time.monotonic() + timeout
-    for child in children:
-        child.join(max(0.1, deadline - time.monotonic()))
-    codes = [child.exitcode for child in children]
-    for child in children:
-        if child.exitcode is None:
-            child.kill()
+    try:
+        for child in children:
+            child.join(max(0.1, deadline - time.monotonic()))
+        codes = [child.exitcode for child in children]
+    finally:
+        for child in children:
+            if child.exitcode is None:
+                child.kill()
     assert codes == [0] * count
 
 

@@ -13,6 +13,8 @@ from healconsole.core.words import Circuit, Outcome
 from healconsole.engine.asked import Denied
 from tests.engine.sites import LONG, NOON, OPEN_POLICY, Site, forked, many, race
 
+pytestmark = pytest.mark.timeout(0 if LONG else 120)
+
 
 def deny_by(guard: str, answer: Denied) -> None:
     assert answer.result.verdict.guard == guard

@@ -11,6 +11,8 @@ from tests.shell.bashes import LONG, NOON, ShellSite, many
 
 ACT = 'heal_act_with_guardrails "$intent" act good || exit 1\n'
 
+pytestmark = pytest.mark.timeout(0 if LONG else 120)
+
 
 def breaker(site: ShellSite, scope: str) -> BreakerRecord:
     found = parse_breaker((site.state / "cb" / scope).read_bytes(), scope)
