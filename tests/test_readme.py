@@ -223,7 +223,7 @@ def test_every_command_that_serves_says_where(
         assert process.stdout
         said = process.stdout.readline()
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     assert said.startswith("the wall is at http")
     assert ("https://wall.example/?token=…" in said) is ("--url" in command)
 

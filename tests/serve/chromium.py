@@ -21,7 +21,7 @@ from typing import Any, Self
 
 import pyte
 
-PATIENCE_S = 40.0
+PATIENCE_S = 60.0
 _QUIET = (
     "--headless=new", "--no-sandbox", "--disable-background-networking", "--no-first-run",
     "--disable-component-update", "--disable-default-apps", "--disable-sync", "--no-pings",

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import IO, Self
 from urllib.parse import urlsplit
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 def wait_until(true: Callable[[], object], what: str) -> None:

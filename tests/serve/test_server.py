@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from healconsole.serve import wire
-from tests.serve.conftest import trip
+from tests.serve.conftest import make_site, trip
 from tests.serve.served import PATIENCE_S, Served, gone, proc, wait_until
 
 pytest.importorskip("aiohttp", reason="needs the extra 'serve'")
@@ -32,8 +32,21 @@ KEYS = (
 
 @pytest.fixture
 def served(site: Path) -> Iterator[Served]:
+    """A server of the test's own, to be ended."""
     with Served(site, "--seats", "2") as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One server for the tests that leave it as it was."""
+    with Served(make_site(tmp_path_factory.mktemp("shared")), "--seats", "2") as server:
+        yield server
+
+
+async def deserted(served: Served) -> None:
+    """Wait until nobody watches."""
+    await asyncio.to_thread(wait_until, lambda: not served.consoles(), "all have left")
 
 
 @asynccontextmanager
@@ -68,26 +81,26 @@ async def shows(socket: aiohttp.ClientWebSocketResponse, wanted: bytes) -> None:
 
 
 @pytest.mark.asyncio
-async def test_the_token_is_needed_once_and_leaves_no_trace(served: Served) -> None:
+async def test_the_token_is_needed_once_and_leaves_no_trace(shared: Served) -> None:
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
         for path in ("/", "/?token=", "/?token=wrong", "/ws", "/seat", "/static/textual.js"):
-            async with session.get(served.origin + path) as answer:
+            async with session.get(shared.origin + path) as answer:
                 assert answer.status == 401, path
-        async with session.get(served.link, allow_redirects=False) as answer:
+        async with session.get(shared.link, allow_redirects=False) as answer:
             assert (answer.status, answer.headers["Location"]) == (303, "/")
             cookie = answer.headers["Set-Cookie"]
             assert "HttpOnly" in cookie
             assert "SameSite=Lax" in cookie
-            assert served.token not in str(answer.headers)
+            assert shared.token not in str(answer.headers)
         name, _, value = cookie.partition(";")[0].partition("=")
-        async with session.get(served.origin, cookies={name: value}) as answer:
+        async with session.get(shared.origin, cookies={name: value}) as answer:
             assert answer.status == 200
-            assert served.token not in await answer.text()
+            assert shared.token not in await answer.text()
             assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
-        async with session.get(served.origin, cookies={name: value[:-1] + "x"}) as answer:
+        async with session.get(shared.origin, cookies={name: value[:-1] + "x"}) as answer:
             assert answer.status == 401
-    assert served.token not in served.log()
-    assert served.token.encode() not in served.file("cmdline")
+    assert shared.token not in shared.log()
+    assert shared.token.encode() not in shared.file("cmdline")
 
 
 FOREIGN = (
@@ -104,29 +117,30 @@ FOREIGN = (
 
 
 @pytest.mark.asyncio
-async def test_who_has_the_cookie_still_needs_the_right_host_and_origin(served: Served) -> None:
-    async with client(served) as session:
+async def test_who_has_the_cookie_still_needs_the_right_host_and_origin(shared: Served) -> None:
+    await deserted(shared)
+    async with client(shared) as session:
         for header, value, status in FOREIGN:
-            said = {"Origin": served.origin, header: value.format(port=served.port)}
-            async with session.get(served.origin, headers=said) as answer:
+            said = {"Origin": shared.origin, header: value.format(port=shared.port)}
+            async with session.get(shared.origin, headers=said) as answer:
                 assert answer.status == status, said
             with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
-                await session.ws_connect(f"{served.origin}/ws", headers=said)
+                await session.ws_connect(f"{shared.origin}/ws", headers=said)
             assert refused.value.status == status, said
-    assert not served.consoles()
+    assert not shared.consoles()
 
 
 @pytest.mark.asyncio
-async def test_a_socket_needs_an_origin_and_everything_else_a_get(served: Served) -> None:
-    async with client(served) as session:
+async def test_a_socket_needs_an_origin_and_everything_else_a_get(shared: Served) -> None:
+    async with client(shared) as session:
         with pytest.raises(aiohttp.WSServerHandshakeError, match="403"):
-            await session.ws_connect(f"{served.origin}/ws")
-        async with session.post(served.origin) as answer:
+            await session.ws_connect(f"{shared.origin}/ws")
+        async with session.post(shared.origin) as answer:
             assert answer.status == 405
         for path in ("/static/..%2f..%2fgate.py", "/static/", "/download/x"):
-            async with session.get(served.origin + path) as answer:
+            async with session.get(shared.origin + path) as answer:
                 assert answer.status == 404
-        async with session.get(f"{served.origin}/?ping=http://x", allow_redirects=False) as answer:
+        async with session.get(f"{shared.origin}/?ping=http://x", allow_redirects=False) as answer:
             assert (answer.status, answer.headers["Location"]) == (303, "/")
 
 
@@ -150,14 +164,16 @@ async def test_keys_are_dropped_and_the_wall_goes_on(served: Served, site: Path)
 
 
 @pytest.mark.asyncio
-async def test_a_window_has_its_limits(served: Served) -> None:
+async def test_a_window_has_its_limits(shared: Served) -> None:
+    await deserted(shared)
+
     def window() -> tuple[int, ...]:
         with Path(f"/proc/{pid}/fd/0").open("rb") as terminal:
             return struct.unpack("HHHH", fcntl.ioctl(terminal, termios.TIOCGWINSZ, bytes(8)))[:2]
 
-    async with client(served) as session, watching(served, session) as socket:
+    async with client(shared) as session, watching(shared, session) as socket:
         await shows(socket, b"healer-0001")
-        (pid,) = served.consoles()
+        (pid,) = shared.consoles()
         assert window() == (30, 100)
         for asked, granted in (((10**6, 10**6), (120, 400)), ((-5, 0), (5, 20))):
             size = {"width": asked[0], "height": asked[1]}
@@ -170,24 +186,25 @@ async def test_a_window_has_its_limits(served: Served) -> None:
 
 
 @pytest.mark.asyncio
-async def test_seats_are_counted_and_given_back(served: Served) -> None:
-    async with client(served) as session:
-        async with watching(served, session) as one, watching(served, session) as two:
+async def test_seats_are_counted_and_given_back(shared: Served) -> None:
+    await deserted(shared)
+    async with client(shared) as session:
+        async with watching(shared, session) as one, watching(shared, session) as two:
             await shows(one, b"healer-0001")
             await shows(two, b"healer-0001")
-            pids = served.consoles()
+            pids = shared.consoles()
             assert len(pids) == 2
             with pytest.raises(aiohttp.WSServerHandshakeError, match="503"):
-                await session.ws_connect(f"{served.origin}/ws", origin=served.origin)
-            async with session.get(f"{served.origin}/seat") as answer:
+                await session.ws_connect(f"{shared.origin}/ws", origin=shared.origin)
+            async with session.get(f"{shared.origin}/seat") as answer:
                 assert answer.status == 503
         await asyncio.to_thread(wait_until, lambda: all(map(gone, pids)), "consoles end")
         async with asyncio.timeout(PATIENCE_S):
             while True:
-                async with session.get(f"{served.origin}/seat") as answer:
+                async with session.get(f"{shared.origin}/seat") as answer:
                     if answer.status == 204:
                         break
-        await asyncio.to_thread(wait_until, lambda: not served.consoles(), "all are reaped")
+        await deserted(shared)
 
 
 @pytest.mark.asyncio
