@@ -132,7 +132,7 @@ def healers(site: Site, pace: float = 1.0) -> tuple[HealerRole, ...]:
             "demo: compare release= in the facts with what was deployed; 'healconsole demo fix'",
             environment(
                 "worker-queue-healer",
-                HEAL_RATE="0.5", HEAL_BURST="3", HEAL_CB_MAX="3", HEAL_CB_COOLDOWN="120",
+                HEAL_RATE="0.5", HEAL_BURST="3", HEAL_CB_MAX="3", HEAL_CB_COOLDOWN="600",
                 HEAL_BUCKET="5", HEAL_SETTLE="1", HEAL_ACTION_TIMEOUT="10", HEAL_CHECK_TIMEOUT="5",
                 LOOKS=str(LOOKS),
             ),
