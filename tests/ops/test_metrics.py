@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -228,6 +229,30 @@ def test_bash_counts_over_processes(tmp_path: Path) -> None:
     }
     text = (folder / "heal_h.prom").read_text()
     assert 'heal_cycles_total{healer="h"} 5' in text
+
+
+def test_counts_go_on_whoever_writes_next(tmp_path: Path) -> None:
+    """A healer that moves from bash to Python, and a job behind ``guard`` of the same name."""
+    shell, program = ShellSite(tmp_path, now=None), Program(Site(tmp_path))
+    folder = tmp_path / "textfiles"
+    folder.mkdir()
+    where = {"HEAL_TEXTFILE_DIR": str(folder)}
+    shell.run(
+        "detect() { echo a=1; }; decide() { echo fix a; }\nheal_main detect decide act good --once",
+        **where,
+    )
+    program.says(intent="fix b").run("--once", **where)
+    command = [
+        str(Path(sys.executable).with_name("healconsole")), "guard", "--healer", "h",
+        "--settle", "0", "--intent", "fix c", "--", "true",
+    ]  # fmt: skip
+    for code in (0, 1):  # the second is denied
+        done = subprocess.run(
+            command, env={**shell.environ, **where}, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == code, done.stderr
+    assert counts(folder) == {"actions": {"success": 3}, "denials": {"idempotency": 1}}
+    assert 'heal_cycles_total{healer="h"} 4' in (folder / "heal_h.prom").read_text()
 
 
 def promtool() -> str:
