@@ -14,14 +14,17 @@ from dataclasses import dataclass
 
 from healconsole.cli.errors import DONE, RefusedError
 from healconsole.cli.eventline import event_line
-from healconsole.cli.output import paint, show, width
+from healconsole.cli.output import complain, paint, show, width
 from healconsole.cli.settings import look, settings, the_healer
 from healconsole.core.acts import ActPlan, ActRefused
+from healconsole.core.ages import countdown
+from healconsole.core.attribution import operator_words
 from healconsole.core.snapshot import HealerState, Snapshot
 from healconsole.core.text import visible
-from healconsole.engine.operators import OperatorDesk, identify
+from healconsole.engine.operators import BREAK_GLASS, OperatorDesk, SecondPersonNeeded, identify
 from healconsole.stores.apply import ChangedUnderneath, NotApplied
 from healconsole.stores.auditlog import AuditUnwritable
+from healconsole.stores.requests import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +80,20 @@ def begin(args: argparse.Namespace) -> Scene:
         )
     snapshot = look(config)
     operator = identify(os.environ, via="cli", named=config.operator)
-    desk = OperatorDesk(config.state_root, config.audit, operator, time.time, config.host)
+    desk = OperatorDesk(
+        config.state_root, config.audit, operator, time.time, config.host,
+        config.four_eyes, config.second_within,
+    )  # fmt: skip
     return Scene(desk, the_healer(snapshot, args.name), snapshot, args.incident or config.incident)
 
 
 def _do(args: argparse.Namespace, scene: Scene, make_plan: Callable[[], ActPlan]) -> int:
     try:
         plan = make_plan()
-        scene.desk.apply(plan, reason=args.reason, incident=scene.incident)
+        reason = f"{BREAK_GLASS} {args.reason}" if args.break_glass else args.reason
+        applied = scene.desk.apply(plan, reason=reason, incident=scene.incident)
+    except SecondPersonNeeded as asked:
+        raise RefusedError(str(asked)) from asked
     except ActRefused as error:
         raise RefusedError(f"{args.verb} {args.name}: refused: {error}") from error
     except (ChangedUnderneath, NotApplied) as error:
@@ -95,7 +104,46 @@ def _do(args: argparse.Namespace, scene: Scene, make_plan: Callable[[], ActPlan]
             f"{error}"
         ) from error
     _tell(plan)
+    if plan.verb in scene.desk.four_eyes:
+        show(paint("  !     BREAK-GLASS: done without a second person; the log says so", "bad"))
+    if applied.problem:
+        complain(f"it was done, but its result is not in the log: {applied.problem}")
     return DONE
+
+
+def approve(args: argparse.Namespace) -> int:
+    """Do what somebody else asked for; without an id, list what waits.
+
+    Raises:
+        RefusedError: read-only, no such request, or the caller is no second person.
+    """
+    config, now = settings(args), time.time()
+    if config.read_only:
+        raise RefusedError("approve: this console is read-only; nothing was changed")
+    operator = identify(os.environ, via="cli", named=config.operator)
+    desk = OperatorDesk(config.state_root, config.audit, operator, time.time, config.host)
+    try:
+        if not args.id:
+            for request in desk.waiting():
+                show(_request_line(request, now))
+            return DONE
+        request, _ = desk.approve(args.id, reason=args.reason)
+    except ActRefused as error:
+        raise RefusedError(f"approve: refused: {error}") from error
+    except (ChangedUnderneath, NotApplied, AuditUnwritable) as error:
+        raise RefusedError(f"approve {args.id}: {error}") from error
+    show(f"{paint('✔', 'good')} {_request_line(request, now)}")
+    return DONE
+
+
+def _request_line(request: Request, now: float) -> str:
+    scope = f" / {request.scope}" if request.scope is not None else ""
+    who = operator_words(request.operator)
+    left = countdown(max(0.0, request.until - now))
+    return visible(
+        f"{request.id}  {request.verb} {request.healer}{scope}: {request.before} -> "
+        f"{request.after}; asked by {who}, {left} left: {request.reason}"
+    )
 
 
 def _tell(plan: ActPlan) -> None:

@@ -77,7 +77,10 @@ def _do(args: argparse.Namespace, act: Callable[[FleetDesk, str], Stop]) -> int:
         raise RefusedError(f"{args.verb}: no Redis is configured (--redis); nothing was changed")
     operator = identify(os.environ, via="cli", named=config.operator)
     link = RedisLink(config.redis)
-    desk = OperatorDesk(config.state_root, config.audit, operator, time.time, config.host)
+    desk = OperatorDesk(
+        config.state_root, config.audit, operator, time.time, config.host,
+        config.four_eyes, config.second_within,
+    )  # fmt: skip
     try:
         stop = act(FleetDesk(desk, link), args.incident or config.incident)
     except ActRefused as error:

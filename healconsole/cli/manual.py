@@ -30,6 +30,7 @@ USAGE: Final = {
         "healconsole resume [--healer NAME | --hosts PATTERN | --storm SCOPE] --reason R\n"
         "                          [--incident I]"
     ),
+    "approve": "healconsole approve [ID --reason R]",
     "run": "healconsole run NAME --reason R [--incident I]",
     "serve": (
         "healconsole serve [--fleet] [--bind ADDRESS] [--port N] [--url URL] [--token-file FILE]\n"
@@ -172,6 +173,17 @@ ends its action when it finds out. The event is in the audit log of this host.
 examples:
   healconsole locks --json | jq -r '.locks[] | select(.ghost != "") | .key, .owner, .ghost'
   healconsole break-lock broker --token web-19/healer/4211/8d1f6f0e --reason 'web-19 burnt down'
+"""
+
+APPROVE: Final = """\
+Where the configuration has [operators] four_eyes = ["reset"], a reset is not done but
+asked for. Somebody with another login uid, as the kernel knows it, approves it within its
+time, and then exactly what was asked for is done, if the state is still what it was.
+Alone, in an emergency: --break-glass with the act, which the log tells loudly.
+
+examples:
+  healconsole approve
+  healconsole approve 3f9a1c --reason 'seen, the queue drains'
 """
 
 VERIFY: Final = """\

@@ -221,7 +221,17 @@ def _add_acts(command: AddCommand) -> None:
     dry = _act(command, "dry-run", "turn rehearsal on or off", manual.DRY_RUN)
     dry.add_argument("switch", choices=("on", "off"), help="on: write only; off: act")
 
-    _act(command, "release", "take back a hold on a healer", manual.RELEASE)
+    release = _act(command, "release", "take back a hold on a healer", manual.RELEASE)
+    for sub in (trip, reset, dry, release):
+        sub.add_argument(
+            "--break-glass", action="store_true", help="go without the second person, loudly"
+        )
+
+    approve = command(
+        "approve", "acts:approve", "approve what another person asked", manual.APPROVE
+    )
+    approve.add_argument("id", metavar="ID", nargs="?", help="request; else list what waits")
+    approve.add_argument("--reason", metavar="R", default="", help="why you approve it")
 
     halt = _stop(command, "halt", "stop every healer of the fleet, or some", manual.HALT)
     halt.add_argument(

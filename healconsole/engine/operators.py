@@ -15,7 +15,7 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from healconsole.core.acts import (
     ActPlan,
@@ -27,14 +27,21 @@ from healconsole.core.acts import (
 )
 from healconsole.core.auditline import AuditLine
 from healconsole.core.snapshot import CatalogEntry, HealerState
-from healconsole.stores.apply import Applied, UndoRecord, apply_plan, undo
+from healconsole.core.words import Outcome
+from healconsole.stores.apply import Applied, UndoRecord, apply_plan, apply_request, undo
 from healconsole.stores.auditlog import AuditWriter
+from healconsole.stores.files import Missing, Unreadable
+from healconsole.stores.requests import NoRequest, Request, ask, by_id, keep, waiting
 from healconsole.stores.statedir import read_healer
+from healconsole.stores.trust import Untrusted
 
 NO_LOGIN_UID = 4_294_967_295
 """What the kernel says of a process that belongs to no login (``(uid_t) -1``)."""
 
 _CLAIM_LIMIT = 256
+
+BREAK_GLASS = "break-glass:"
+"""What the reason begins with, of an act that wants a second person and has none."""
 
 REASON_LIMIT = 2_000
 """Characters of a reason that are kept."""
@@ -138,6 +145,10 @@ def _terminal() -> str:
     return ""
 
 
+class SecondPersonNeeded(ActRefused):
+    """The act was asked for, and waits for somebody else; nothing was changed."""
+
+
 @dataclass(frozen=True, slots=True)
 class OperatorDesk:
     """Where an operator's acts take effect, and in whose name.
@@ -153,6 +164,10 @@ class OperatorDesk:
     operator: Operator
     clock: Callable[[], float]
     host: str = ""
+    four_eyes: frozenset[str] = frozenset()
+    """Verbs that want a second person."""
+    second_within: float = 900.0
+    """Seconds for which a request can be approved."""
 
     def read(self, name: str, catalog: CatalogEntry | None = None) -> HealerState:
         """``name`` as its directory is now, without what only the feed knows."""
@@ -184,32 +199,138 @@ class OperatorDesk:
         return plan_release(healer, self.clock())
 
     def apply(self, plan: ActPlan, *, reason: str, incident: str = "") -> Applied:
-        """Do what ``plan`` shows, if the state is still what it shows; the event goes first."""
+        """Do what ``plan`` shows, if the state is still what it shows; the event goes first.
+
+        Raises:
+            SecondPersonNeeded: it is asked for, and somebody else has to approve it.
+        """
+        if plan.verb in self.four_eyes and not is_break_glass(reason):
+            self._ask(plan, checked_reason(reason), incident.strip())
         return apply_plan(
             self.root,
             plan,
             audit=self.writer(),
             operator=self.operator.record(),
-            reason=checked_reason(reason),
+            reason=self._reason(plan.verb, reason),
             incident=incident.strip(),
             now=self.clock(),
         )
 
     def undo(self, record: UndoRecord, *, reason: str, incident: str = "") -> Applied:
         """Take an act back, if nothing else has changed what it left."""
+        if "undo" in self.four_eyes and not is_break_glass(reason):
+            raise ActRefused(
+                "an undo wants a second person here, and cannot be asked for: act anew, or begin "
+                f"the reason with {BREAK_GLASS!r}"
+            )
         return undo(
             self.root,
             record,
             audit=self.writer(),
             operator=self.operator.record(),
-            reason=checked_reason(reason),
+            reason=self._reason("undo", reason),
             incident=incident.strip(),
             now=self.clock(),
         )
 
+    def waiting(self) -> tuple[Request, ...]:
+        """The requests that can be approved.
+
+        Raises:
+            ActRefused: they cannot be read, or not be trusted.
+        """
+        try:
+            return waiting(self.root, self.clock())
+        except Untrusted as error:
+            raise ActRefused(f"requests are not to be trusted: {error}") from error
+        except (Unreadable, OSError) as error:
+            raise ActRefused(f"requests cannot be read: {error}") from error
+
+    def approve(self, wanted: str, *, reason: str) -> tuple[Request, Applied]:
+        """Do what somebody else asked for.
+
+        Raises:
+            ActRefused: there is no such request, or the caller is not a second person.
+        """
+        said = checked_reason(reason)
+        try:
+            request = by_id(self.waiting(), wanted)
+            self._require_second(request)
+            applied = apply_request(
+                self.root,
+                request,
+                audit=self.writer(),
+                approver=self.operator.record(),
+                reason=said,
+                now=self.clock(),
+            )
+        except NoRequest as error:
+            raise ActRefused(str(error)) from error
+        return request, applied
+
+    def _require_second(self, request: Request) -> None:
+        asker, mine = request.operator.get("login_uid"), self.operator.login_uid
+        if asker is None or mine is None:
+            who = "who asked" if asker is None else "you"
+            raise ActRefused(
+                f"the kernel knows no login uid of {who}, so that two persons cannot be told "
+                f"apart: log in by ssh or on a console, or begin the reason with {BREAK_GLASS!r}"
+            )
+        if asker == mine:
+            raise ActRefused(
+                f"you asked for {request.id} yourself (login uid {mine}): somebody else approves it"
+            )
+
+    def _ask(self, plan: ActPlan, reason: str, incident: str) -> NoReturn:
+        """Write the request, which is in the log first; always raises."""
+        try:
+            request = ask(
+                self.root, plan, self.operator.record(), reason, incident, self.clock(),
+                self.second_within,
+            )  # fmt: skip
+            self.writer().append(
+                sync=True,
+                healer=plan.healer,
+                outcome=Outcome.OPERATOR_REQUEST,
+                scope=plan.scope or "",
+                reason=f"request {request.id}, {plan.verb}: {reason}",
+                operator=self.operator.record(),
+                incident=incident,
+                before=plan.before,
+                after=plan.after,
+                pid=os.getpid(),
+                trigger="operator",
+            )
+            keep(self.root, request)
+        except (Missing, Untrusted, Unreadable, OSError) as error:
+            raise ActRefused(f"a second person is needed, and cannot be asked: {error}") from error
+        minutes = round(self.second_within / 60)
+        raise SecondPersonNeeded(
+            f"{plan.verb} wants a second person: asked as {request.id}. Within {minutes} min "
+            f"somebody with another login approves it: healconsole approve {request.id} "
+            f"--reason … (alone: begin the reason with {BREAK_GLASS!r})"
+        )
+
+    def _reason(self, verb: str, text: str) -> str:
+        """The reason for the event; one that went without a second person says so, loudly."""
+        reason = checked_reason(text)
+        if not is_break_glass(reason):
+            return reason
+        why = checked_reason(reason[len(BREAK_GLASS) :])
+        return f"BREAK-GLASS, no second person: {why}" if verb in self.four_eyes else why
+
     def writer(self) -> AuditWriter:
         """The audit log, to append an operator's event to."""
         return AuditWriter(self.audit, self.clock, self.host or socket.gethostname())
+
+
+def is_break_glass(reason: str) -> bool:
+    """Whether somebody goes without the second person, and says so.
+
+    >>> is_break_glass(" Break-glass: nobody answers"), is_break_glass("broke a glass")
+    (True, False)
+    """
+    return reason.strip().lower().startswith(BREAK_GLASS)
 
 
 def checked_reason(text: str) -> str:

@@ -27,6 +27,7 @@ from healconsole.stores.changes import (
 )
 from healconsole.stores.files import Missing, Unreadable, open_below_dir, open_dir
 from healconsole.stores.locks import GUARD, LockTimeout, locked
+from healconsole.stores.requests import Request, found_at, take
 
 LOCK_TIMEOUT = 5.0
 """Seconds that an operator waits for a healer that is just committing."""
@@ -116,6 +117,47 @@ def apply_plan(
     done, problem = _act(root, plan.healer, verify, changes, audit, event, now)
     record = UndoRecord(plan.healer, plan.verb, plan.scope, done, plan.before, plan.after)
     return Applied(record, problem)
+
+
+def apply_request(
+    root: str | os.PathLike[str],
+    request: Request,
+    *,
+    audit: AuditWriter,
+    approver: Mapping[str, Any],
+    reason: str,
+    now: float,
+) -> Applied:
+    """Do what ``request`` asks for, if every file still holds what it held then.
+
+    Raises:
+        ChangedUnderneath, AuditUnwritable, NotApplied: see ``apply_plan``.
+        NoRequest: somebody else approved it meanwhile.
+    """
+    changes = [Change(asked.path, asked.bytes_after()) for asked in request.files]
+
+    def verify(fd: int) -> None:
+        for asked in request.files:
+            found = found_at(fd, asked.path)
+            if found != asked.found:
+                raise ChangedUnderneath(asked.path, "what it held when it was asked for", found)
+        take(root, request)
+
+    event: EventFields = {
+        "healer": request.healer,
+        "outcome": Outcome(f"operator-{request.verb}"),
+        "scope": request.scope or "",
+        "before": request.before,
+        "after": request.after,
+    }
+    who = {**request.operator, "approved_by": dict(approver)}
+    said = f"{request.reason} (request {request.id}, approved: {reason})"
+    _tell_who(event, who, said, request.incident)
+    done, problem = _act(root, request.healer, verify, changes, audit, event, now)
+    undo_record = UndoRecord(
+        request.healer, request.verb, request.scope, done, request.before, request.after
+    )
+    return Applied(undo_record, problem)
 
 
 def undo(

@@ -30,6 +30,9 @@ _OFF: Final = frozenset({"false", "0", "no", "off"})
 
 _TEXT_LIMIT: Final = 256
 
+FOUR_EYES: Final = frozenset({"trip", "reset", "dry-run", "release", "undo"})
+"""Acts that can want a second person."""
+
 _EMPTY: Final[Mapping[str, str]] = {}
 
 
@@ -53,6 +56,10 @@ class Config:
     """This machine's name, for the events of an operator."""
     operator: str = ""
     """The operator's name where an account is shared; empty = the login's."""
+    four_eyes: frozenset[str] = frozenset()
+    """Acts that want a second person."""
+    second_within: float = 900.0
+    """Seconds for which one can be approved."""
     incident: str = ""
     """What the incident field of the dialogs starts with."""
 
@@ -90,7 +97,7 @@ def load_config(
     else:
         paths = default_files(environ) if files is None else [Path(file) for file in files]
         loaded = [ConfigFile.load(path) for path in paths]
-    keys = {setting.key for setting in _SETTINGS} | {"keymap", "thresholds"}
+    keys = {setting.key for setting in _SETTINGS} | {"keymap", "thresholds", "operators"}
     for file in loaded:
         file.refuse_unknown(keys)
     values: dict[str, Any] = {}
@@ -102,6 +109,7 @@ def load_config(
         values["redis"] = _logged_in(str(values["redis"]), environ)
     values.setdefault("host", socket.gethostname())
     values["keymap"] = _keymap(loaded)
+    values |= _operators(loaded)
     values["thresholds"] = _thresholds(loaded)
     return Config(**values)
 
@@ -203,6 +211,27 @@ def _keymap(files: Sequence[ConfigFile]) -> dict[str, str]:
                 raise place.error(f"must name keys, not {value!r}", 'a text such as "ctrl+t"')
             keymap[key] = value
     return keymap
+
+
+def _operators(files: Sequence[ConfigFile]) -> dict[str, Any]:
+    """Table ``operators``: the acts that want a second person, and for how long they wait."""
+    found: dict[str, Any] = {}
+    for file in files:
+        for key, value in file.table("operators").items():
+            place = file.place(key, "operators")
+            if key == "four_eyes":
+                if not isinstance(value, list) or not FOUR_EYES.issuperset(map(str, value)):
+                    raise place.error(
+                        f"must be a list of acts, not {value!r}",
+                        f"some of {', '.join(sorted(FOUR_EYES))}",
+                    )
+                # A user's own file may ask for more, never for less than the machine's.
+                found[key] = found.get(key, frozenset()) | frozenset(value)
+            elif key == "second_within":
+                found[key] = _positive(value, place)
+            else:
+                raise place.error("is not known", "four_eyes or second_within")
+    return found
 
 
 def _thresholds(files: Sequence[ConfigFile]) -> Thresholds:

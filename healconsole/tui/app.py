@@ -404,7 +404,10 @@ def _desk(config: Config, clock: Clock) -> tuple[Acts, str]:
     from healconsole.engine.operators import OperatorDesk, identify
 
     operator = identify(os.environ, via="tui", named=config.operator)
-    desk = OperatorDesk(config.state_root, config.audit, operator, clock, config.host)
+    desk = OperatorDesk(
+        config.state_root, config.audit, operator, clock, config.host,
+        config.four_eyes, config.second_within,
+    )  # fmt: skip
     return desk, operator.user
 
 

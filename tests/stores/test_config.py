@@ -171,3 +171,16 @@ def test_where_the_users_file_lies() -> None:
 def test_a_switch_in_the_environment(word: str, *, on: bool) -> None:
     assert load_config({}, {"HEALCONSOLE_READ_ONLY": word}, []).read_only is on
     assert load_config({"read_only": True}, {"HEALCONSOLE_READ_ONLY": word}, []).read_only
+
+
+def test_acts_that_want_a_second_person(tmp_path: Path) -> None:
+    file = tmp_path / "a.toml"
+    file.write_text('[operators]\nfour_eyes = ["reset", "trip"]\nsecond_within = "5m"\n')
+    own = tmp_path / "own.toml"
+    own.write_text("[operators]\nfour_eyes = []\n")
+    config = load_config({}, {}, [file, own])
+    assert config.four_eyes == {"reset", "trip"}
+    assert config.second_within == 300
+    file.write_text('[operators]\nfour_eyes = ["run"]\n')
+    with pytest.raises(ConfigError, match=r"line 2: \[operators\] four_eyes: must be a list"):
+        load_config({}, {}, [file])

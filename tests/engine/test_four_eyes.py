@@ -1,0 +1,138 @@
+"""An act that wants a second person: asked for, approved by another login, within its time."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from healconsole.core.plan import ActRefused
+from healconsole.engine.operators import BREAK_GLASS, Operator, OperatorDesk, SecondPersonNeeded
+from healconsole.stores.apply import ChangedUnderneath
+from healconsole.stores.auditlog import AuditUnwritable
+from healconsole.stores.requests import FOLDER
+from tests.engine.sites import NOON, Site
+
+ADA = Operator("ada", 0, 1000, "cli", "10.0.0.7 pts/3")
+GRACE = Operator("grace", 0, 1001, "tui", "10.0.0.8 pts/4")
+OPEN = f"3 {NOON:.0f} 3 600 open {NOON + 600:.0f}\n"
+
+
+@pytest.fixture
+def desk(site: Site) -> OperatorDesk:
+    """Ada's desk, where a reset wants a second person; its breaker is open."""
+    site.guard()
+    (site.state / "cb" / "fix").write_text(OPEN)
+    return OperatorDesk(
+        site.root, site.audit, ADA, lambda: site.now, "web1", frozenset({"reset", "undo"})
+    )
+
+
+def asked(desk: OperatorDesk, reason: str = "repaired") -> str:
+    """Ask for the reset; the id of the request."""
+    with pytest.raises(SecondPersonNeeded, match="wants a second person"):
+        desk.apply(desk.plan_reset(desk.read("h"), "fix"), reason=reason, incident="INC-1")
+    return desk.waiting()[-1].id
+
+
+def test_another_login_approves_what_was_asked(site: Site, desk: OperatorDesk) -> None:
+    wanted = asked(desk)
+    assert (site.state / "cb" / "fix").read_text() == OPEN
+    request, applied = replace(desk, operator=GRACE).approve(wanted, reason="seen")
+    assert (site.state / "cb" / "fix").read_text().split()[4] == "half-open"
+    assert (request.scope, applied.problem) == ("fix", "")
+    request_event, event, done = site.events()
+    assert [e["outcome"] for e in (request_event, event, done)] == [
+        "operator-request", "operator-reset", "operator-done",
+    ]  # fmt: skip
+    assert request_event["operator"] == ADA.record()
+    assert event["operator"] == {**ADA.record(), "approved_by": GRACE.record()}
+    assert event["reason"] == f"repaired (request {wanted}, approved: seen)"
+    assert event["incident"] == "INC-1"
+    assert desk.waiting() == ()
+    with pytest.raises(ActRefused, match="no request"):
+        replace(desk, operator=GRACE).approve(wanted, reason="again")
+
+
+@pytest.mark.parametrize(
+    ("operator", "why"),
+    [
+        (replace(GRACE, login_uid=1000), "yourself"),
+        (replace(GRACE, login_uid=None), "no login uid of you"),
+    ],
+    ids=["the-same-login", "no-login"],
+)
+def test_one_person_is_not_two(
+    site: Site, desk: OperatorDesk, operator: Operator, why: str
+) -> None:
+    """Whatever name they go by: the login uid counts, which sudo does not change."""
+    wanted = asked(desk)
+    with pytest.raises(ActRefused, match=why):
+        replace(desk, operator=operator).approve(wanted, reason="seen")
+    assert (site.state / "cb" / "fix").read_text() == OPEN
+
+
+def test_who_asked_without_a_login_cannot_be_approved(desk: OperatorDesk) -> None:
+    wanted = asked(replace(desk, operator=replace(ADA, login_uid=None)))
+    with pytest.raises(ActRefused, match="no login uid of who asked"):
+        replace(desk, operator=GRACE).approve(wanted, reason="seen")
+
+
+def test_its_time_is_over(site: Site, desk: OperatorDesk) -> None:
+    wanted = asked(desk)
+    later = replace(desk, operator=GRACE, clock=lambda: site.now + 901)
+    with pytest.raises(ActRefused, match="its time is over"):
+        later.approve(wanted, reason="seen")
+
+
+def test_what_changed_since_it_was_asked_is_left_alone(site: Site, desk: OperatorDesk) -> None:
+    wanted = asked(desk)
+    (site.state / "cb" / "fix").write_text(OPEN.replace("3 ", "4 ", 1))
+    with pytest.raises(ChangedUnderneath, match="when it was asked for"):
+        replace(desk, operator=GRACE).approve(wanted, reason="seen")
+    assert (site.state / "cb" / "fix").read_text().startswith("4 ")
+
+
+def test_break_glass_is_loud_and_wants_a_reason(site: Site, desk: OperatorDesk) -> None:
+    plan = desk.plan_reset(desk.read("h"), "fix")
+    with pytest.raises(ActRefused, match="reason is needed"):
+        desk.apply(plan, reason=f"{BREAK_GLASS}  ")
+    desk.apply(plan, reason=f"{BREAK_GLASS} nobody answers")
+    assert site.events()[0]["reason"] == "BREAK-GLASS, no second person: nobody answers"
+    assert (site.state / "cb" / "fix").read_text().split()[4] == "half-open"
+
+
+def test_an_undo_cannot_go_round_it(desk: OperatorDesk) -> None:
+    applied = desk.apply(desk.plan_reset(desk.read("h"), "fix"), reason=f"{BREAK_GLASS} alone")
+    with pytest.raises(ActRefused, match="wants a second person"):
+        desk.undo(applied.undo, reason="oops")
+    desk.undo(applied.undo, reason=f"{BREAK_GLASS} oops")
+
+
+def test_what_wants_no_second_person_is_done_at_once(site: Site, desk: OperatorDesk) -> None:
+    desk.apply(desk.plan_trip(desk.read("h"), "fix"), reason="stop")
+    assert site.events()[-1]["outcome"] == "operator-done"
+
+
+def test_a_request_that_cannot_be_audited_is_not_made(site: Site, desk: OperatorDesk) -> None:
+    site.audit.unlink(missing_ok=True)
+    site.audit.mkdir()
+    with pytest.raises((ActRefused, AuditUnwritable)):
+        desk.apply(desk.plan_reset(desk.read("h"), "fix"), reason="repaired")
+    assert desk.waiting() == ()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_requests_that_a_healer_could_have_written_are_not_believed(
+    site: Site, desk: OperatorDesk
+) -> None:
+    wanted = asked(desk)
+    folder: Path = site.root / FOLDER
+    assert folder.stat().st_mode & 0o777 == 0o700
+    os.chown(folder / wanted, 65_534, 65_534)
+    assert desk.waiting() == ()
+    os.chown(folder, 65_534, 65_534)
+    with pytest.raises(ActRefused, match="belongs to uid 65534"):
+        replace(desk, operator=GRACE).approve(wanted, reason="seen")
