@@ -87,7 +87,8 @@ def _checked(healer: HealerState, scope: str) -> str:
 
 
 def _reachable(healer: HealerState) -> tuple[str, ...]:
-    return tuple(scope for scope in known_scopes(healer) if _files(healer, scope))
+    # What is no directory in the place of cb/ or rate/ has a record, and no scope.
+    return tuple(scope for scope in known_scopes(healer) if scope and _files(healer, scope))
 
 
 Part = tuple[FileChange | None, str, str]

@@ -254,6 +254,14 @@ def test_a_folder_that_was_none_is_made_anew(desk: Desk) -> None:
     assert (desk.home / "cb").read_bytes() == b"not a folder"
 
 
+def test_a_healer_whose_folder_is_a_link_is_tripped_by_its_hold(desk: Desk) -> None:
+    (desk.home / "rate/restart").write_text(f"{NOW} 1.000000 0.016700 3\n")
+    (desk.home / "cb").rmdir()
+    (desk.home / "cb").symlink_to(desk.home / "rate")
+    desk.apply(_plan(*plan_trip(desk.look(), None, None, "ana", NOW).changes[:1], verb="trip"))
+    assert (desk.home / "hold").read_bytes() == b"on 1764000000 0 ana\n"
+
+
 def test_twice_in_one_second_both_are_kept(desk: Desk) -> None:
     for content in (b"first", b"second"):
         (desk.home / "cb/x").write_bytes(content)
