@@ -19,7 +19,7 @@ from pathlib import Path
 import orjson
 
 from healconsole.core.plan import ActRefused
-from healconsole.core.records import DEFAULT_POLICY, CycleRecord, Policy, VerdictRecord
+from healconsole.core.records import DEFAULT_POLICY, STAGES, CycleRecord, Policy, VerdictRecord
 from healconsole.core.snapshot import CatalogEntry, HealerState
 from healconsole.core.words import FAILURES, Library, Outcome
 from healconsole.engine import relay
@@ -168,6 +168,8 @@ class OperatorCycle:
             "HEAL_STATE_DIR": str(self._state_dir),
             "HEAL_AUDIT_FILE": str(self.desk.audit),
             "HEAL_TRIGGER": "operator",
+            # Who is not in the rollout yet rehearses, whoever asks.
+            **_stage(entry),
             **dict(entry.environment),
         }
 
@@ -343,6 +345,14 @@ def _longest(healer: HealerState) -> float:
     if isinstance(healer.cycle, CycleRecord):
         policy = healer.cycle.policy
     return 2 * (policy.action_timeout + policy.settle + 3 * policy.check_timeout + 30)
+
+
+def _stage(entry: CatalogEntry) -> dict[str, str]:
+    """What the catalog says of the rollout, as the libraries take it."""
+    if entry.stage not in STAGES:
+        return {}
+    canaries = entry.policy.canaries if entry.policy is not None else ""
+    return {"HEAL_STAGE": entry.stage, "HEAL_CANARIES": canaries}
 
 
 def _no_plan(problem: str) -> CyclePlan:
