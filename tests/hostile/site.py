@@ -84,9 +84,9 @@ def catalog(site: Site) -> None:
     texts = "".join(
         f"{key} = {dumps(EVERYTHING)}\n" for key in ("description", "owner", "runbook", "unit")
     )
-    environment = f'environment = {{ ROOT = "{site.root}" }}\n'
+    variables = f'environment = {{ ROOT = "{site.root}" }}\n'
     # TOML knows no \x7f and no raw controls either; JSON's escapes are TOML's.
-    toml = f'command = ["{script}"]\n{texts}{environment}'.replace("\x7f", "\\u007f")
+    toml = f'command = ["{script}"]\n{texts}{variables}'.replace("\x7f", "\\u007f")
     (folder / f"{HEALER}.toml").write_text(toml, encoding="utf-8")
     (folder / "corrupt.toml").write_text(EVERYTHING, encoding="utf-8")
     plan = {
@@ -122,9 +122,13 @@ def hostile_redis(url: str, now: int) -> None:
         client.set("heal:tokens:restart", EVERYTHING)
 
 
-def options(site: Site, url: str) -> tuple[str, ...]:
-    """The options of the program that reads all of it."""
-    return (*site.options, "--textfile-dir", str(site.root / "textfile"), "--redis", url)
+def environment(site: Site, url: str) -> dict[str, str]:
+    """The environment of the program that reads all of it."""
+    return {
+        **site.environment,
+        "HEAL_REDIS_URL": url,
+        "HEAL_TEXTFILE_DIR": str(site.root / "textfile"),
+    }
 
 
 def scope_file(scope: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 from tests.cli.program import PROGRAM, Site
 from tests.hostile.grammar import taken_apart
 from tests.hostile.payloads import PAYLOADS
-from tests.hostile.site import HEALER, hostile, hostile_redis, options
+from tests.hostile.site import HEALER, environment, hostile, hostile_redis
 from tests.terminal import Terminal
 
 LOOKS = (
@@ -22,12 +22,12 @@ LOOKS = (
     ("check",),
     ("doctor",),
     ("gc", "--dry-run"),
-    ("status", PAYLOADS["osc0"]),
-    ("trip", PAYLOADS["csi-clear"], "--reason", PAYLOADS["osc8"]),
     ("dry-run", HEALER, "on", "--reason", PAYLOADS["osc52"], "--incident", PAYLOADS["c1-csi"]),
     ("trip", HEALER, "--scope", PAYLOADS["osc0"], "--reason", PAYLOADS["bidi"]),
     ("reset", HEALER, "--reason", PAYLOADS["newlines"]),
     (PAYLOADS["osc0"],),
+    ("status", PAYLOADS["osc0"]),
+    ("trip", PAYLOADS["csi-clear"], "--reason", PAYLOADS["osc8"]),
 )
 
 
@@ -42,33 +42,39 @@ def test_what_a_command_says_on_a_terminal_is_only_text(
     site: Site, redis_url: str, words: tuple[str, ...]
 ) -> None:
     hostile_redis(redis_url, site.now)
-    more = options(site, redis_url) if words[0] in COMMANDS else ()
-    with Terminal((*PROGRAM, *words, *more), site.environment, columns=120, rows=40) as terminal:
+    more = site.options if words[0] in COMMANDS else ()
+    with Terminal(
+        (*PROGRAM, *words, *more), environment(site, redis_url), columns=120, rows=40
+    ) as terminal:
         terminal.replay = False
         assert terminal.wait_end(60) in {0, 1, 2, 3}
         text, _ = taken_apart(terminal.received, screen=False)
     assert text
     assert "Traceback" not in text
+    assert ("see healconsole --help" in text) is (words[0] not in COMMANDS)
 
 
-COMMANDS = {words[0] for words in LOOKS[:-1]}
+COMMANDS = {words[0] for words in LOOKS if words[0] != PAYLOADS["osc0"]}
 
 
 def test_json_is_exact(site: Site, redis_url: str) -> None:
     hostile_redis(redis_url, site.now)
-    done = site.run("tail", "-n", "500", "--json", *options(site, redis_url), options=False)
+    around = environment(site, redis_url)
+    done = site.run("tail", "-n", "500", "--json", environment=around)
     events = [json.loads(line) for line in done.stdout.splitlines()]
     for name, payload in PAYLOADS.items():
         assert any(event.get("fact") == payload for event in events), name
-    locks = site.run("locks", "--json", *options(site, redis_url), options=False)
+    locks = site.run("locks", "--json", environment=around)
     said = json.dumps(json.loads(locks.stdout), ensure_ascii=False)
     for name, payload in PAYLOADS.items():
         assert json.dumps(payload, ensure_ascii=False)[1:-1] in said, name
 
 
 def test_json_obeys_nothing_on_a_terminal_either(site: Site, redis_url: str) -> None:
-    words = ("tail", "-n", "500", "--json", *options(site, redis_url))
-    with Terminal((*PROGRAM, *words), site.environment, columns=120, rows=40) as terminal:
+    words = ("tail", "-n", "500", "--json", *site.options)
+    with Terminal(
+        (*PROGRAM, *words), environment(site, redis_url), columns=120, rows=40
+    ) as terminal:
         terminal.replay = False
         assert terminal.wait_end(60) == 0
         received = bytes(terminal.received)

@@ -18,7 +18,7 @@ import pytest
 from tests.cli.program import PROGRAM, Site
 from tests.hostile.grammar import taken_apart
 from tests.hostile.payloads import CANARY
-from tests.hostile.site import hostile, hostile_redis, options
+from tests.hostile.site import environment, hostile, hostile_redis
 from tests.link.consoles import LONG, Console
 
 STALL_S = 0.25 if LONG else 0.5
@@ -44,7 +44,7 @@ ROUNDS = {
 
 
 KEYS = [key for keys in ROUNDS.values() for key in keys] + ["\x0c", "\t", "c", "T", "s", "u", "d"]
-SEEDS, KEYS_PRESSED = (30, 1500) if LONG else (1, 250)
+SEEDS, KEYS_PRESSED = (30, 1500) if LONG else (1, 150)
 
 
 @pytest.fixture
@@ -55,8 +55,8 @@ def site(tmp_path: Path) -> Site:
 
 def console(site: Site, url: str, *words: str, columns: int = 120, rows: int = 40) -> Console:
     """The program on the hostile host, with the hostile healer under its cursor."""
-    argv = (*PROGRAM, *words, *options(site, url))
-    opened = Console(argv, site.environment, columns=columns, rows=rows)
+    argv = (*PROGRAM, *words, *site.options)
+    opened = Console(argv, environment(site, url), columns=columns, rows=rows)
     opened.replay = False  # pyte is slow, and obeys what it is not to be sent
     return opened
 

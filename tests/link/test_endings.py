@@ -17,6 +17,7 @@ import pytest
 from tests.link.consoles import (
     A_SECOND,
     LEAVE_ALTERNATE_SCREEN,
+    LONG,
     ROOT,
     ROUNDS,
     Console,
@@ -38,9 +39,14 @@ def console(*, hangups: bool = True, **settings: str) -> Iterator[Console]:
         yield opened
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT], ids=lambda s: s.name
-)
+SIGNALS = [signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP, signal.SIGINT]
+PLACES = ["thread", "worker", "", "task"]
+"""Where a crash happens: in a thread of ours, a worker, a callback, a task."""
+FIRST = None if LONG else 2
+"""The short run takes the first two of these: each is a console that is started."""
+
+
+@pytest.mark.parametrize("number", SIGNALS[:FIRST], ids=lambda s: s.name)
 def test_a_signal_ends_it_tidily(number: signal.Signals) -> None:
     for _ in range(ROUNDS):
         with console() as opened:
@@ -102,7 +108,7 @@ def _await_readable(descriptor: int, within: float) -> None:
     assert select.select([descriptor], [], [], within)[0], "it outlives the signal"
 
 
-@pytest.mark.parametrize("where", ["", "worker", "task", "thread"])
+@pytest.mark.parametrize("where", PLACES[:FIRST])
 def test_a_crash_says_where_and_gives_no_secret_away(where: str) -> None:
     for _ in range(ROUNDS):
         orders, order = os.pipe()
