@@ -155,8 +155,11 @@ def names_of_locals() -> list[str]:
     return sorted(found)
 
 
+@pytest.mark.parametrize("option", ["", "shopt -s localvar_inherit localvar_unset 2>/dev/null"])
 @pytest.mark.parametrize("way", ["heal_main", "plan", "act", "in a function"])
-def test_the_callers_code_sees_the_callers_variables(live: ShellSite, way: str) -> None:
+def test_the_callers_code_sees_the_callers_variables(
+    live: ShellSite, way: str, option: str
+) -> None:
     names = names_of_locals()
     assert {"interval", "rc", "timeout", "line", "child", "left"} <= set(names)
     run = {
@@ -170,7 +173,7 @@ def test_the_callers_code_sees_the_callers_variables(live: ShellSite, way: str) 
     done = live.run(
         "".join(f"{name}={value}\n" for name in names)
         + f"""
-        seen() {{ local each; for each in {" ".join(set(names) - {"each"})}; do
+        seen() {{ local each=''; for each in {" ".join(set(names) - {"each"})}; do
           [[ ${{!each-unset}} == mine ]] || echo "$1 sees $each as ${{!each-unset}}" >&2; done
           [[ $- == *u* ]] || echo "not the shell of the caller" >&2; mark "$1"; }}
         detect() {{ seen detect; echo a=1; }}
@@ -178,6 +181,7 @@ def test_the_callers_code_sees_the_callers_variables(live: ShellSite, way: str) 
         acts() {{ seen act; }}
         checks() {{ seen check; }}
         set -u
+        {option}
         {run}
         """
     )

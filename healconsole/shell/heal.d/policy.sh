@@ -8,16 +8,18 @@ _heal_fleet_rate='' _heal_fleet_burst=1 _heal_slots_max=1 _heal_storm_limit='' _
 _heal_lock_ttl=60 _heal_local_only=0 _heal_outside=''
 
 # Run a function of ours in a shell of ours: no errexit, nounset or noclobber, no globbing (so that an
-# unquoted value splits into words and nothing else), plain IFS, bytes for characters. The caller has all of it back when this returns, and so does the caller's code that
-# the library runs (_heal_as_caller).
+# unquoted value splits into words and nothing else), plain IFS, bytes for characters. The caller has all of
+# it back when this returns, and so does the caller's code that the library runs (_heal_as_caller).
 _heal_call() {
   local - _heal_flags=$- _heal_rc=0 _heal_shopts='' _heal_option
   local _heal_ifs_was=${IFS+x} _heal_ifs=${IFS-} _heal_lc_was=${LC_ALL+x} _heal_lc=${LC_ALL-}
   local IFS=$' \t\n' LC_ALL=C
   set +euC -f
-  if [[ $BASHOPTS == *nocasematch* || $BASHOPTS == *failglob* || $BASHOPTS == *dotglob* || $BASHOPTS == *nullglob* ]]; then
-    for _heal_option in nocasematch failglob dotglob nullglob; do
-      if shopt -q "$_heal_option"; then
+  if [[ $BASHOPTS == *nocasematch* || $BASHOPTS == *failglob* || $BASHOPTS == *dotglob* ||
+    $BASHOPTS == *nullglob* || $BASHOPTS == *localvar_* ]]; then
+    # The last two (bash 5) give locals the values of others, and take away what unset should bring to light.
+    for _heal_option in nocasematch failglob dotglob nullglob localvar_inherit localvar_unset; do
+      if shopt -q "$_heal_option" 2>/dev/null; then
         _heal_shopts+=" $_heal_option"
         shopt -u "$_heal_option"
       fi
