@@ -64,6 +64,8 @@ class ActPlan:
     """Of a reset: the failures that opened the circuit, oldest first."""
     trend: str = ""
     """Of a reset: what the facts of these failures show."""
+    words: tuple[str, ...] = ()
+    """Of an act on another host: the options that do the same there, without the reason."""
 
 
 def operable(healer: HealerState) -> None:

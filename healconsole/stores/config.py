@@ -7,6 +7,7 @@ file before the machine's. What cannot be taken is an error that names where it 
 from __future__ import annotations
 
 import os
+import shlex
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -24,6 +25,13 @@ __all__ = ["Config", "ConfigError", "load_config"]
 SYSTEM_FILE: Final = Path("/etc/heal/healconsole.toml")
 USER_FILE: Final = Path("healconsole/config.toml")
 """Below ``$XDG_CONFIG_HOME``, by default ``~/.config``."""
+
+REMOTE: Final = (
+    *("ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "--", "{host}"),
+    *("sudo", "-n", "healconsole"),
+)
+"""How an operator acts on another host, unless the configuration says otherwise: host keys and
+logins as ``ssh`` finds them, and the rights that sudo gives there."""
 
 _ON: Final = frozenset({"true", "1", "yes", "on"})
 _OFF: Final = frozenset({"false", "0", "no", "off"})
@@ -62,6 +70,8 @@ class Config:
     """Seconds for which one can be approved."""
     incident: str = ""
     """What the incident field of the dialogs starts with."""
+    remote: tuple[str, ...] = REMOTE
+    """argv that runs this program on another host; what follows ``{host}`` is run there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +169,20 @@ def _text(value: object, place: Place) -> str:
             "must be one line of text", f"at most {_TEXT_LIMIT} characters between quotes"
         )
     return value
+
+
+def _command(value: object, place: Place) -> tuple[str, ...]:
+    """A command with the place of a host in it: a list, or a text as a shell would split it."""
+    instead = 'a list such as ["ssh", "-o", "BatchMode=yes", "{host}", "healconsole"]'
+    try:
+        words = shlex.split(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise place.error(f"cannot be split into words ({error})", instead) from error
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise place.error("must be a command", instead)
+    if words.count("{host}") != 1 or words[0] == "{host}" or words[-1] == "{host}":
+        raise place.error("must have {host} once, between what runs here and there", instead)
+    return tuple(words)
 
 
 def _switch(value: object, place: Place) -> bool:
@@ -266,5 +290,6 @@ _SETTINGS: Final = (
     _Setting("theme", _text, ("HEALCONSOLE_THEME",)),
     _Setting("host", _text, ("HEALCONSOLE_HOST",)),
     _Setting("operator", _text, ("HEALCONSOLE_OPERATOR",)),
+    _Setting("remote", _command, ("HEALCONSOLE_REMOTE",)),
     _Setting("incident", _text, ("HEALCONSOLE_INCIDENT",)),
 )

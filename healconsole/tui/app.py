@@ -6,7 +6,7 @@ import gc
 import os
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.console import RenderableType
 from textual import work
@@ -53,6 +53,9 @@ from healconsole.tui.themes import DARK, LIGHT, own_variables, theme_for
 
 _NOT_THERE = (NoMatches, NoScreen, ScreenStackError)
 
+if TYPE_CHECKING:  # a read-only console never loads what can write
+    from healconsole.engine.remote import RemoteDesk
+
 SILENT_AFTER_S = 10.0
 """Seconds without a word from the feed after which the screen says so."""
 
@@ -89,6 +92,7 @@ class ConsoleApp(App[int]):
         *,
         acts: Acts | None = None,
         lock_acts: LockActs | None = None,
+        remote_acts: RemoteDesk | None = None,
         log: LogReader | None = None,
         repair: Callable[[], str] | None = None,
         first: Snapshot = EMPTY,
@@ -101,6 +105,8 @@ class ConsoleApp(App[int]):
         self.clock = clock
         self.acts = acts
         self.lock_acts = lock_acts
+        self.remote_acts = remote_acts
+        """On a fleet: the acts on other hosts."""
         self.log_reader = log
         self._repair = repair
         self.session = ActSession(view.incident)
@@ -370,8 +376,15 @@ def create_app(
     A read-only one, and the wall, load and construct nothing that can write. With ``fleet``
     the feed is that of all hosts.
     """
-    read_only = config.read_only or wall or fleet
-    acts, operator = (None, "") if read_only else _desk(config, clock)
+    read_only = config.read_only or wall
+    acts: Acts | None = None
+    remote_acts: RemoteDesk | None = None
+    operator = ""
+    if not read_only and fleet:
+        remote_acts = _remote_desk(config, clock)
+        acts, operator = remote_acts, remote_acts.operator.user
+    elif not read_only:
+        acts, operator = _desk(config, clock)
     now = clock()
     view = View(
         host=config.host,
@@ -393,7 +406,8 @@ def create_app(
         feed_factory,
         clock,
         acts=acts,
-        lock_acts=None if config.read_only or wall else _lock_desk(config, clock),
+        lock_acts=None if read_only else _lock_desk(config, clock),
+        remote_acts=remote_acts,
         log=log,
         repair=repair,
         first=first,
@@ -409,6 +423,14 @@ def _desk(config: Config, clock: Clock) -> tuple[Acts, str]:
         config.four_eyes, config.second_within,
     )  # fmt: skip
     return desk, operator.user
+
+
+def _remote_desk(config: Config, clock: Clock) -> RemoteDesk:
+    from healconsole.engine.operators import identify
+    from healconsole.engine.remote import RemoteDesk
+
+    operator = identify(os.environ, via="tui", named=config.operator)
+    return RemoteDesk(operator, clock, config.remote)
 
 
 def _lock_desk(config: Config, clock: Clock) -> LockActs | None:

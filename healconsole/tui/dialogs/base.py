@@ -71,7 +71,7 @@ class ActDialog(AskingDialog):
     def name_to_type(self) -> str:
         """What has to be typed where a destructive act wants the name."""
         if len(self.healers) == 1:
-            return visible(self.healers[0].name)
+            return visible(self.healers[0].id)
         return f"{len(self.healers)} healers"
 
     def plan_for(self, healer: HealerState) -> ActPlan:

@@ -16,6 +16,7 @@ from healconsole.core.snapshot import Lock
 from healconsole.core.text import visible
 from healconsole.tui.dialogs.asking import AskingDialog
 from healconsole.tui.ports import LockActs
+from healconsole.tui.widgets.field import Field
 from healconsole.tui.widgets.locktable import holder_text
 
 
@@ -39,7 +40,7 @@ class BreakDialog(AskingDialog):
             with Horizontal(classes="field"):
                 yield Label("name", classes="label")
                 says = f"type {self.held.key}"
-                yield Input(id="name", compact=True, placeholder=visible(says))
+                yield Field(id="name", placeholder=visible(says))
             yield from self.compose_buttons()
 
     def on_mount(self) -> None:

@@ -15,7 +15,11 @@ def open_trip(app: ConsoleApp, healers: Sequence[HealerState]) -> None:
     """Ask how to stop these healers."""
     from healconsole.tui.dialogs.trip import TripDialog
 
-    if app.acts is not None and healers:
+    if app.remote_acts is not None and healers:
+        from healconsole.tui.dialogs.elsewhere import TripElsewhere
+
+        app.push_screen(TripElsewhere(app.remote_acts, healers))
+    elif app.acts is not None and healers:
         app.push_screen(TripDialog(app.acts, healers))
 
 
@@ -23,7 +27,11 @@ def open_reset(app: ConsoleApp, healers: Sequence[HealerState]) -> None:
     """Ask how to let these healers act again."""
     from healconsole.tui.dialogs.reset import ResetDialog
 
-    if app.acts is not None and healers:
+    if app.remote_acts is not None and healers:
+        from healconsole.tui.dialogs.elsewhere import ResetElsewhere
+
+        app.push_screen(ResetElsewhere(app.remote_acts, healers))
+    elif app.acts is not None and healers:
         app.push_screen(ResetDialog(app.acts, healers))
 
 
@@ -31,7 +39,11 @@ def open_dry_run(app: ConsoleApp, healers: Sequence[HealerState]) -> None:
     """Ask whether these healers shall rehearse."""
     from healconsole.tui.dialogs.dryrun import DryRunDialog
 
-    if app.acts is not None and healers:
+    if app.remote_acts is not None and healers:
+        from healconsole.tui.dialogs.elsewhere import DryRunElsewhere
+
+        app.push_screen(DryRunElsewhere(app.remote_acts, healers, app.clock()))
+    elif app.acts is not None and healers:
         app.push_screen(DryRunDialog(app.acts, healers, app.clock()))
 
 
@@ -40,6 +52,11 @@ def open_run(app: ConsoleApp, healers: Sequence[HealerState]) -> None:
     from healconsole.engine.operators import OperatorDesk
     from healconsole.tui.dialogs.runcycle import RunDialog
 
+    if app.remote_acts is not None and healers:
+        from healconsole.tui.dialogs.elsewhere import RunElsewhere
+
+        app.push_screen(RunElsewhere(app.remote_acts, healers))
+        return
     if not isinstance(app.acts, OperatorDesk):
         return
     if len(healers) == 1:
