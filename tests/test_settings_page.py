@@ -77,5 +77,5 @@ def test_the_example_of_the_configuration_is_taken_and_has_every_key(tmp_path: P
         assert re.search(rf"^\[?{field.name}\b", text, re.MULTILINE), field.name
     for variable in re.findall(r"HEALCONSOLE_\w+", text):
         key = variable.removeprefix("HEALCONSOLE_").lower()
-        value = {"read_only": "yes", "redis": "redis://h"}.get(key, "/x")
+        value = {"read_only": "yes", "redis": "redis://h", "remote": "ssh {host} x"}.get(key, "/x")
         assert getattr(load_config({}, {variable: value}, []), key) is not None
