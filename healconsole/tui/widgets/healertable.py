@@ -140,8 +140,9 @@ class HealerTable(CellView, can_focus=True):
         here = self._order.index(self._cursor) if self._cursor in self._order else 0
         there = min(max(here + by, 0), len(self._order) - 1)
         self._held = True
+        before = self._cursor
         self._select(self._order[there])
-        self._draw()
+        self._draw_again({before, self._cursor})
         self._keep_in_sight()
 
     def action_page(self, by: int) -> None:
@@ -204,6 +205,15 @@ class HealerTable(CellView, can_focus=True):
                 lines.extend(self._line(row.name) for row in rows)
                 self._named += [None, *(row.name for row in rows)]
         self.show_lines(lines)
+        self.mark_line(
+            self._named.index(self._cursor) + self.fixed if self._cursor in self._rows else None
+        )
+
+    def _draw_again(self, names: Iterable[str | None]) -> None:
+        """Draw the lines of some healers again: of ten thousand, a key changes two."""
+        for name in names:
+            if name in self._rows:
+                self.change_line(self._named.index(name) + self.fixed, self._line(name))
         self.mark_line(
             self._named.index(self._cursor) + self.fixed if self._cursor in self._rows else None
         )
