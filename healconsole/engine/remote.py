@@ -70,9 +70,9 @@ class RemoteDesk:
         self, healer: HealerState, scope: str | None = None, for_s: float | None = None
     ) -> ActPlan:
         """Force open one scope, or (None) the whole healer."""
-        words = ("--scope", scope) if scope is not None else ()
+        words = (f"--scope={scope}",) if scope is not None else ()
         if for_s is not None:
-            words = (*words, "--for", f"{math.ceil(for_s)}s")
+            words = (*words, f"--for={math.ceil(for_s)}s")
         return self._there(
             healer, words, plan_trip(healer, scope, for_s, self.operator.word, self.clock())
         )
@@ -85,7 +85,7 @@ class RemoteDesk:
         events: Sequence[AuditLine] = (),
     ) -> ActPlan:
         """Let a scope, or (None) all of them, act again."""
-        words = (*(("--scope", scope) if scope is not None else ()), "--to", to)
+        words = (*((f"--scope={scope}",) if scope is not None else ()), f"--to={to}")
         of_host = [event for event in events if getattr(event, "host", "") == healer.host]
         return self._there(healer, words, plan_reset(healer, scope, to, self.clock(), of_host))
 
@@ -152,9 +152,9 @@ class RemoteDesk:
     def ask(self, plan: ActPlan, *, reason: str, incident: str = "") -> RemoteAnswer:
         """Run the command of one plan on its host, and return what it came to."""
         host, _, name = plan.healer.partition("/")
-        words = [plan.verb, name, *plan.words, "--reason", checked_reason(reason)]
+        words = [plan.verb, name, *plan.words, f"--reason={checked_reason(reason)}"]
         if incident.strip():
-            words += ["--incident", incident.strip()]
+            words.append(f"--incident={incident.strip()}")
         try:
             argv = remote_argv(self.command, host, words)
             done = subprocess.run(

@@ -35,6 +35,9 @@ class _Known:
 
     until_ms: float = 0.0
     changed_ms: float = -1.0
+    """When the document that was read last had changed."""
+    due_ms: float = -1.0
+    """When the newest one did."""
     header: Header | None = None
     read: dict[bytes, HealerState] = field(default_factory=dict)
     """By the digest of the line: a healer that did not change is not read again."""
@@ -107,8 +110,8 @@ class FleetHosts:
             self._known[name].changed_ms = -1.0
         for name, known in self._known.items():
             changed = changes.get(name.encode(), known.changed_ms)
+            known.due_ms = changed
             if changed != known.changed_ms or known.missing:
-                known.changed_ms = changed
                 due.append(name)
         return sorted(set(due))
 
@@ -123,6 +126,7 @@ class FleetHosts:
         if raw == LEFT or (not raw and known.header is None and known.until_ms <= 0):
             self._forget(name)
             return
+        known.changed_ms = known.due_ms
         known.missing = not raw
         if known.missing and known.header is not None:
             return  # the last that it said is still the last that is known

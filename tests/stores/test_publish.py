@@ -227,6 +227,24 @@ def test_nothing_is_lost_while_redis_is_away_and_hosts_get_lost_meanwhile(
     link.close()
 
 
+def test_a_document_that_could_not_be_read_is_read_the_next_time(
+    publisher: Make, eye: Eye, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = publisher()
+    host.tell(scenes.healthy(), NOW)
+    eye.look()
+    host.tell(scenes.one_open(), NOW + 1)
+
+    def breaks(_names: list[str]) -> list[bytes]:
+        raise RedisUnknown("the link broke")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(eye.reader, "_documents", breaks)
+        assert healer_row(eye.look()["web-07/worker-queue-healer"], NOW).word == "ok"
+        assert eye.reader.state_health.state is SourceState.UNKNOWN
+    assert healer_row(eye.look()["web-07/worker-queue-healer"], NOW).word == "open"
+
+
 def test_what_hostile_hosts_write_is_shown_as_what_it_is(
     publisher: Make, eye: Eye, redis_url: str
 ) -> None:
