@@ -168,7 +168,7 @@ async def act(pilot: Pilot[int], recording: Recording, name: str = "") -> str:
     await pilot.pause()
     dialog = recording.app.screen
     assert isinstance(dialog, Elsewhere)
-    dialog.query_one("#reason", Input).value = 'it\'s $(reboot) "quoted"; rm -rf /'
+    dialog.query_one("#reason", Input).value = '--it\'s $(reboot) "quoted"; rm -rf /'
     if name:
         dialog.query_one("#name", Input).value = name
     await pilot.pause()
@@ -203,7 +203,7 @@ async def test_trip_reset_and_dry_run_on_another_host(far: Far) -> None:
         ("operator-reset", "one"),
     ]
     event = far.events()[0]
-    assert event["reason"] == 'it\'s $(reboot) "quoted"; rm -rf /', "quoted for the shell there"
+    assert event["reason"] == '--it\'s $(reboot) "quoted"; rm -rf /', "quoted for the shell there"
     assert event["incident"] == "INC-4711"
     assert "half-open" in (far.state / "one" / "cb" / "restart").read_text()
 
