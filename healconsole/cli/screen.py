@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 from healconsole.cli.errors import UsageError
 from healconsole.cli.settings import configure, fleet_redis, settings
-from healconsole.core.snapshot import Snapshot
+from healconsole.core.snapshot import Snapshot, SourceHealth
 from healconsole.stores.config import Config
 
 
@@ -79,7 +79,7 @@ def _open_fleet(config: Config, *, wall: bool) -> int:
     def feed_for(on_snapshot: Callable[[Snapshot], None]) -> FleetFeed:
         return FleetFeed(url, time.time, on_snapshot)
 
-    first = Snapshot(host="fleet", fleet=True)
+    first = Snapshot(host="fleet", fleet=True, redis_health=SourceHealth())
     return show(create_app(config, feed_for, time.time, wall=wall, fleet=True, first=first))
 
 

@@ -29,6 +29,8 @@ class Board:
         self._order: tuple[str, ...] = ()
         self._counts: Mapping[str, int] = {}
         self._next = 0
+        self._listed: tuple[HealerRow, ...] | None = ()
+        self._longest = 12
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -37,8 +39,10 @@ class Board:
 
     @property
     def rows(self) -> tuple[HealerRow, ...]:
-        """All rows, worst first."""
-        return tuple(self._rows[name] for name in self._order)
+        """All rows, worst first; the very same until one of them changes."""
+        if self._listed is None:
+            self._listed = tuple(self._rows[name] for name in self._order)
+        return self._listed
 
     def healer(self, name: str | None) -> HealerState | None:
         """Return a healer of the snapshot."""
@@ -47,12 +51,14 @@ class Board:
     @property
     def longest_name(self) -> int:
         """Characters of the longest healer's name."""
-        return max((len(name) for name in self._healers), default=12)
+        return self._longest
 
     def take(self, snapshot: Snapshot, now: float) -> None:
         """Take a snapshot over; the feed hands on what did not change as the same object."""
         old, self._snapshot = self._healers, snapshot
         self._healers = {healer.id: healer for healer in snapshot.healers}
+        if self._healers.keys() != old.keys():
+            self._longest = max(map(len, self._healers), default=12)
         fresh: dict[str, HealerRow] = {}
         for name, healer in self._healers.items():
             if old.get(name) is healer:
@@ -75,7 +81,7 @@ class Board:
             row is not (old := self._rows[name]) and row.word != old.word
             for name, row in fresh.items()
         )
-        self._rows = fresh
+        self._rows, self._listed = fresh, None
         if moved:
             self._order = tuple(sorted(fresh, key=lambda name: (_RANK[fresh[name].word], name)))
             self._counts = counts(fresh.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import queue
 import statistics
 import subprocess
@@ -89,10 +90,11 @@ def publish(url: str, hosts: int, healers: int) -> None:
 @contextmanager
 def publishing(url: str, hosts: int, healers: int) -> Iterator[None]:
     """Simulated publishers in a process of their own; all have told once when this yields."""
-    words = ("--publish", url, "--hosts", str(hosts), "--healers", str(healers))
+    words = ("--publish", "--hosts", str(hosts), "--healers", str(healers))
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.bench.fleet", *words],
         cwd=REPOSITORY, stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "HEAL_REDIS_URL": url},
     )  # fmt: skip
     assert process.stdout is not None
     try:
@@ -127,9 +129,10 @@ def refresh(url: str, hosts: int, healers: int) -> Iterator[Figure]:
 
 def screen(url: str, hosts: int, healers: int) -> Iterator[Figure]:
     """The console of the fleet on a pty, while all hosts go on publishing."""
-    argv = (sys.executable, "-m", "healconsole", "--fleet", "--read-only", "--redis", url)
+    argv = (sys.executable, "-m", "healconsole", "--fleet", "--read-only")
+    variables = {**environment(), "HEAL_REDIS_URL": url}
     began = time.perf_counter()
-    with Terminal(argv, environment(), columns=120, rows=40, cwd=str(REPOSITORY)) as terminal:
+    with Terminal(argv, variables, columns=120, rows=40, cwd=str(REPOSITORY)) as terminal:
         terminal.wait_for(f"{hosts * healers} healers", 120)
         yield Figure("start to all healers", "", f"{time.perf_counter() - began:.2f} s")
         settle(terminal, 4)
@@ -211,10 +214,12 @@ def main() -> None:
     parser.add_argument("--hosts", type=int, default=1_000)
     parser.add_argument("--healers", type=int, default=10)
     parser.add_argument("--keys", type=int, default=1_000_000, help="other keys beside the locks")
-    parser.add_argument("--publish", metavar="URL", help="only publish, until killed")
+    parser.add_argument(
+        "--publish", action="store_true", help="only publish in HEAL_REDIS_URL, until killed"
+    )
     args = parser.parse_args()
     if args.publish:
-        publish(args.publish, args.hosts, args.healers)
+        publish(os.environ["HEAL_REDIS_URL"], args.hosts, args.healers)
         return
     with RedisServer() as server:
         with publishing(server.url, args.hosts, args.healers):

@@ -11,6 +11,7 @@ from textual.containers import Horizontal, Vertical
 
 from healconsole.core.grouping import Grouping, grouped, row_filter
 from healconsole.core.snapshot import HealerState, Snapshot
+from healconsole.core.view import HealerRow
 from healconsole.tui import keys
 from healconsole.tui.keys import Key
 from healconsole.tui.screens.acting import ActingScreen
@@ -44,6 +45,9 @@ class HomeScreen(ActingScreen):
         super().__init__()
         self._filter = ""
         self._grouping = Grouping.NONE
+        self._listed: Sequence[HealerRow] | None = None
+        self._chosen = (self._filter, self._grouping)
+        """With which filter and grouping the rows were shown last."""
 
     def compose(self) -> ComposeResult:
         """Lay the parts out; the stylesheet places them for the size there is."""
@@ -69,9 +73,13 @@ class HomeScreen(ActingScreen):
         app, table = self.console_app, self.query_one(HealerTable)
         listed = app.board.rows
         self._fit(table, len(listed))
-        if self._filter:
-            listed = tuple(filter(row_filter(self._filter), listed))
-        table.show_rows(grouped(listed, self._grouping), self._grouping)
+        chosen = (self._filter, self._grouping)
+        # A key that moves the cursor is answered from the rows that are there, however many.
+        if listed is not self._listed or chosen != self._chosen:
+            self._listed, self._chosen = listed, chosen
+            if self._filter:
+                listed = tuple(filter(row_filter(self._filter), listed))
+            table.show_rows(grouped(listed, self._grouping), self._grouping)
         self.show_status(snapshot, now)
         self._label_top(table)
         at_length = self.has_class("-wide") and self.has_class("-high")
@@ -152,6 +160,7 @@ class HomeScreen(ActingScreen):
             return
         self._grouping = self._grouping.after()
         self.query_one(HealerTable).settle()
+        self._listed = None
         self._again()
 
     def action_back(self) -> None:
@@ -170,6 +179,7 @@ class HomeScreen(ActingScreen):
     def action_settle(self) -> None:
         """Put the worst first again."""
         self.query_one(HealerTable).settle()
+        self._listed = None
         self._again()
 
     def _again(self) -> None:
