@@ -43,6 +43,8 @@ def run(args: argparse.Namespace) -> int:
     config = settings(args)
     if args.fleet:
         fleet_redis(config)
+    if not args.seats:
+        raise UsageError("serve: --seats 0 lets nobody watch; name at least one")
     address = _address(args.bind)
     token, from_where = _token(args.token_file)
     try:

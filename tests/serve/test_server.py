@@ -292,10 +292,11 @@ def test_a_token_that_others_know_is_refused(site: Path) -> None:
     assert "not a regular file" in refusal(site, "--token-file", "/dev/null")
 
 
-def test_an_address_of_which_nobody_knows_the_name_is_refused(site: Path) -> None:
+def test_what_makes_no_sense_is_refused(site: Path) -> None:
     assert "--url" in refusal(site, "--bind", "0.0.0.0")  # noqa: S104 - it is refused
     assert "takes no path" in refusal(site, "--url", "https://wall.example/x")
     assert "must be http" in refusal(site, "--url", "ftp://wall.example")
+    assert "--seats" in refusal(site, "--seats", "0")
     assert "IP address" in refusal(site, "--bind", "wall.example")
 
 
