@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from healconsole.core.plan import ActRefused
+from healconsole.core.records import Policy
 from healconsole.core.snapshot import CatalogEntry, HealerState
 from healconsole.engine import relay
 from healconsole.engine.follow import PhaseEvent
@@ -104,6 +105,16 @@ def test_a_cycle_is_started_once_audited_and_followed(site: Site, console: Conso
     assert next(event.text for event in console.events if event.phase == "output") == "hello"
     order = [event.phase for event in console.events if event.phase != "output"]
     assert order == ["detect", "decide", "guard", "act", "act", "verify", "done"]
+
+
+def test_the_stage_of_the_catalog_holds_for_an_operator_too(site: Site, console: Console) -> None:
+    console.program.says(intent="fix pid=1")
+    entry = replace(console.entry(), stage="canary", policy=Policy(canaries="web-1*"))
+    elsewhere = replace(entry, environment=(*entry.environment, ("HEAL_HOST", "db-1")))
+    assert console.cycle(elsewhere).run(reason="drill").outcome == "dry-run"
+    assert "stage canary: db-1 is no canary" in site.events("dry-run")[0]["reason"]
+    there = replace(entry, environment=(*entry.environment, ("HEAL_HOST", "web-12")))
+    assert console.cycle(there).run(reason="drill").outcome == "success"
 
 
 def test_a_denied_cycle_does_nothing_and_says_why(site: Site, console: Console) -> None:
