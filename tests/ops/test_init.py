@@ -123,7 +123,7 @@ def test_the_unit_allows_whatever_a_cycle_does(kit: Made, tmp_path: Path) -> Non
     allowed = system_calls("@system-service", groups) - system_calls("@privileged", groups)
     assert {"flock", "pidfd_open", "fsync"} <= allowed
     kit.install()
-    (kit.host / "textfiles").mkdir(exist_ok=True)
+    (tmp_path / "textfiles").mkdir()
     spool, trace = tmp_path / "spool", tmp_path / "trace"
     spool.mkdir()
     for number in range(11):
@@ -132,6 +132,7 @@ def test_the_unit_allows_whatever_a_cycle_does(kit: Made, tmp_path: Path) -> Non
     environ = {
         **{key: text for key, text in entry["environment"].items() if key != "DRY_RUN"},
         "SPOOL": str(spool),
+        "HEAL_TEXTFILE_DIR": str(tmp_path / "textfiles"),
         "HEAL_STATE_DIR": str(tmp_path / "state"),
         "HEAL_AUDIT_FILE": str(tmp_path / "audit.jsonl"),
         "HEAL_SETTLE": "0",
@@ -139,6 +140,7 @@ def test_the_unit_allows_whatever_a_cycle_does(kit: Made, tmp_path: Path) -> Non
     words = [f"{name}={text}" for name, text in environ.items()]
     passes(tool("strace"), "-f", "-qq", "-o", str(trace), "env", "-i", *words, *entry["command"])
     assert len(list((spool / "quarantine").iterdir())) == 11
+    assert (tmp_path / "textfiles" / f"heal_{NAME}.prom").is_file()
     text = trace.read_text(errors="replace")
     called = set(re.findall(r"^[0-9]+ +([a-z][a-z0-9_]*)\(", text, re.MULTILINE))
     assert {"execve", "flock"} <= called
