@@ -65,6 +65,12 @@ class ConsoleDriver(LinuxDriver):
         # Typed as a file; the writing thread asks it for no more than this has.
         self._file: Any = TerminalOutput(screen.fileno(), screen.encoding, _hang_up)
 
+    def start_application_mode(self) -> None:
+        """Begin to draw. What was typed before is not for a screen that nobody has seen yet."""
+        with suppress(termios.error):
+            termios.tcflush(self.fileno, termios.TCIFLUSH)
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+
     def _run_input_thread(self) -> None:
         # A failure is for who looks after threads; Textual would report it with every value.
         self.run_input_thread()
