@@ -101,8 +101,7 @@ class _Ending(threading.Thread):
         self._call(lambda: app.exit(return_code=code) if app.is_running else None)
         if self._over.wait(GRACE_S):
             return
-        app.session.wait_for_acts(ACT_S)
-        if self._over.wait(_AFTER_ACT_S):
+        if app.session.wait_for_acts(ACT_S) and self._over.wait(_AFTER_ACT_S):
             return
         app.leave_at_once()
         os._exit(code)

@@ -140,8 +140,10 @@ def test_suspended_it_gives_the_terminal_back_and_comes_back() -> None:
             assert opened.is_restored()
             del opened.received[:]
             opened.signal(signal.SIGCONT)
-            opened.wait_for_bytes(b"\x1b[?1049h")
-            opened.wait_for("Would")
+            opened.wait_for_bytes(b"\x1b[?2004h")  # the last that it asks of the terminal
+            while opened.read(0.2):
+                pass
+            assert "Would" in opened.text()
         opened.send("q")
         code, _ = opened.ends()
         assert code == 0

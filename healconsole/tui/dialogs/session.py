@@ -45,8 +45,10 @@ class ActSession:
             ended.set()
             self._uncut.discard(ended)
 
-    def wait_for_acts(self, at_most_s: float) -> None:
-        """Wait for what must not be cut."""
+    def wait_for_acts(self, at_most_s: float) -> bool:
+        """Wait for what must not be cut, and return whether there was any of it."""
         end = time.monotonic() + at_most_s
-        for event in tuple(self._uncut):
+        begun = tuple(event for event in self._uncut if not event.is_set())
+        for event in begun:
             event.wait(max(0.0, end - time.monotonic()))
+        return bool(begun)
