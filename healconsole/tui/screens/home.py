@@ -15,7 +15,6 @@ from healconsole.core.view import HealerRow
 from healconsole.tui import keys
 from healconsole.tui.keys import Key
 from healconsole.tui.screens.acting import ActingScreen
-from healconsole.tui.screens.healer import HealerScreen
 from healconsole.tui.widgets.answer import Answer
 from healconsole.tui.widgets.healertable import HealerTable
 from healconsole.tui.widgets.keybar import KeyBar
@@ -117,7 +116,7 @@ class HomeScreen(ActingScreen):
 
     def on_healer_table_opened(self, message: HealerTable.Opened) -> None:
         """Open the healer that was clicked twice."""
-        self.app.push_screen(HealerScreen(message.name))
+        self._open(message.name)
 
     def on_prompt_changed(self, message: Prompt.Changed) -> None:
         """Show the healers whose names match what is typed."""
@@ -143,7 +142,12 @@ class HomeScreen(ActingScreen):
         if name is None:
             self.console_app.say("open: there is no healer under the cursor")
         else:
-            self.app.push_screen(HealerScreen(name))
+            self._open(name)
+
+    def _open(self, name: str) -> None:
+        from healconsole.tui.screens.healer import HealerScreen  # not before it is wanted
+
+        self.app.push_screen(HealerScreen(name))
 
     def action_explain(self) -> None:
         """Ask the guardrails for any intent."""
