@@ -145,6 +145,13 @@ def run_session(script: str, place: Path, **more: str) -> str:
     return done.stdout
 
 
+def test_the_acts_that_want_two_people_are_said_as_shown(tmp_path: Path) -> None:
+    path = tmp_path / "four-eyes.toml"
+    path.write_text(file_text("four-eyes.toml"), encoding="utf-8")
+    config = load_config({}, {}, [path])
+    assert (config.four_eyes, config.second_within) == (frozenset({"reset"}), 900.0)
+
+
 def test_every_block_is_run_somehow() -> None:
     for block in blocks():
         kind, _, name = block.how.partition(": ")

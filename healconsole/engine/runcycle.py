@@ -26,8 +26,9 @@ from healconsole.engine import relay
 from healconsole.engine.follow import Follower, OnEvent, Phase, PhaseEvent
 from healconsole.engine.operators import OperatorDesk, checked_reason
 from healconsole.engine.process import Account, run_command
-from healconsole.engine.runas import account_for, clean_environment
+from healconsole.engine.runas import PATH, account_for, clean_environment
 from healconsole.engine.waiting import readable
+from healconsole.stores.trust import Untrusted, check_program
 
 __all__ = ["CyclePlan", "CycleResult", "OnEvent", "OperatorCycle", "Phase", "PhaseEvent"]
 
@@ -161,6 +162,10 @@ class OperatorCycle:
             )
         if entry.problem:
             raise ActRefused(f"{entry.path} is not used: {entry.problem}")
+        try:
+            check_program(entry.command, PATH)
+        except Untrusted as error:
+            raise ActRefused(f"the command of {name} is not run: {error}") from error
         return entry
 
     def _environment(self, entry: CatalogEntry, account: Account | None) -> dict[str, str]:

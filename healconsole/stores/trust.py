@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
+from collections.abc import Sequence
 from typing import Final
 
 from healconsole.stores.files import Missing, Unreadable
 
 _LINKS_LIMIT: Final = 40
 """As many links as the kernel follows."""
+_INTERPRETERS: Final = ("bash", "dash", "sh", "python", "perl", "ruby", "node", "env")
 _OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
 _STEP: Final = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -64,6 +67,48 @@ def open_trusted_dir(path: str) -> int:
     finally:
         for fd in trail:
             os.close(fd)
+
+
+def check_program(argv: Sequence[str], search: str) -> None:
+    """Judge the program of a command, its link and every directory on the way to it.
+
+    Where it is an interpreter, also the script that is its first argument with a path.
+
+    Args:
+        argv: the command.
+        search: the PATH in which a bare name is looked for.
+
+    Raises:
+        Untrusted: somebody else could have put something else there. What is not there is
+            left to who runs it.
+    """
+    program = argv[0] if "/" in argv[0] else shutil.which(argv[0], path=search) or ""
+    scripts = [part for part in argv[1:] if part.startswith("/") and os.path.isfile(part)]  # noqa: PTH113
+    interprets = os.path.basename(program).startswith(_INTERPRETERS)  # noqa: PTH119
+    for path in [program, *(scripts[:1] if interprets else ())]:
+        if path:
+            _check_path(path)
+
+
+def _check_path(path: str) -> None:
+    for _ in range(_LINKS_LIMIT):
+        folder, name = os.path.split(path)
+        try:
+            fd = open_trusted_dir(folder)
+        except (Missing, Unreadable):
+            return
+        try:
+            info = os.stat(name, dir_fd=fd, follow_symlinks=False)
+            if not stat.S_ISLNK(info.st_mode):
+                check_file(info, path)
+                return
+            _check_owner(info, path)
+            path = os.path.join(folder, os.readlink(name, dir_fd=fd))  # noqa: PTH118
+        except FileNotFoundError:
+            return
+        finally:
+            os.close(fd)
+    raise Untrusted(f"{path}: too many symbolic links")
 
 
 def check_dir(info: os.stat_result, path: str) -> None:
