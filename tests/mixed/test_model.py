@@ -15,6 +15,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -26,8 +27,10 @@ from healconsole.core.records import MICRO, BreakerRecord, BucketRecord
 from healconsole.core.words import Circuit
 from healconsole.stores.layout import prepare
 from tests.core.test_guard_machine import INTENTS, POLICY, SCOPE, Model
-from tests.engine.sites import many
+from tests.engine.sites import LONG, many
 from tests.mixed.pair import Answer, Bash, Python
+
+pytestmark = pytest.mark.timeout(0 if LONG else 120)
 
 TEXTS = st.sampled_from([intent.text for intent in INTENTS])
 ENDS = st.sampled_from([("ok", "ok"), ("ok", "no"), ("no", "ok")])

@@ -16,13 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from healconsole import Guard, Policy
 from healconsole.core.auditparse import parse_ts
 from tests.engine.sites import forked
-from tests.shell.bashes import NOON, ShellSite, many
+from tests.shell.bashes import LONG, NOON, ShellSite, many
+
+pytestmark = pytest.mark.timeout(0 if LONG else 120)
 
 POLICY = Policy(
     rate_micro=16_700, burst=3, max_failures=3, cooldown=600, bucket=300, settle=0.0,
