@@ -56,6 +56,9 @@ _NOT_THERE = (NoMatches, NoScreen, ScreenStackError)
 if TYPE_CHECKING:  # a read-only console never loads what can write
     from healconsole.engine.remote import RemoteDesk
 
+GROWN = 1.2
+"""How many times as many healers are a reason to spare them from the garbage collector."""
+
 SILENT_AFTER_S = 10.0
 """Seconds without a word from the feed after which the screen says so."""
 
@@ -113,6 +116,8 @@ class ConsoleApp(App[int]):
         self.board = Board(view.thresholds)
         self._feed: Feed = feed_factory(self._taken)
         self._last_word = 0.0
+        self._spared = 100
+        """Healers that were there when the garbage collector was last told to leave them alone."""
         if first != EMPTY:
             self.board.take(first, clock())
             self.set_reactive(ConsoleApp.snapshot, first)
@@ -164,6 +169,11 @@ class ConsoleApp(App[int]):
         if message.snapshot != self.snapshot:
             self.board.take(message.snapshot, self._last_word)
             self.snapshot = message.snapshot
+            if len(message.snapshot.healers) > self._spared * GROWN:
+                # To look through ten thousand healers for garbage again and again is a pause
+                # that a key would have to wait for.
+                self._spared = len(message.snapshot.healers)
+                self.call_after_refresh(_collect_again)
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         """Send an update through the frugal terminal; Textual has no public place for this."""
