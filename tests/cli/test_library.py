@@ -33,7 +33,7 @@ def test_completion_knows_every_command(site: Site, shell: str) -> None:
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        (("re",), {"reset", "release", "report"}),
+        (("re",), {"reset", "release", "report", "resume"}),
         (("reset", "--to", ""), {"half-open", "closed"}),
         (("trip", "wor"), {"worker-queue-healer"}),
     ],
