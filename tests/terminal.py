@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
-import select
 import signal
 import struct
 import termios
@@ -15,6 +14,8 @@ from types import TracebackType
 from typing import Self
 
 import pyte
+
+from healconsole.engine.waiting import readable
 
 REPLIES = {
     b"\x1b[c": b"\x1b[?1;2c",
@@ -82,8 +83,7 @@ class Terminal:
 
     def read(self, timeout: float) -> bytes:
         """Take what arrives within ``timeout`` seconds; empty if nothing does or it has ended."""
-        ready, _, _ = select.select([self.fd], [], [], timeout)
-        if not ready:
+        if not readable(self.fd, timeout):
             return b""
         try:
             data = os.read(self.fd, 65_536)

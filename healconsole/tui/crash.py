@@ -44,7 +44,7 @@ def without_secrets(text: str) -> str:
     """Return ``text`` without what looks like a secret.
 
     >>> without_secrets("redis://ops:hunter2@db:6379/0 refused password='a b', token: x")
-    "redis://…@db:6379/0 refused password=…, token: …"
+    'redis://…@db:6379/0 refused password=…, token: …'
     """
     for secret, instead in _SECRETS:
         text = secret.sub(instead, text)

@@ -50,7 +50,9 @@ class TerminalOutput:
             try:
                 data = data[os.write(self._descriptor, data) :]
             except BlockingIOError:  # somebody who shares the terminal made it so
-                select.select([], [self._descriptor], [])
+                poller = select.poll()
+                poller.register(self._descriptor, select.POLLOUT)
+                poller.poll()
             except OSError:
                 self.lost = True
                 self._on_lost()

@@ -23,7 +23,7 @@ def _by_name(status: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def test_status_json_has_exactly_the_keys_of_its_description(site: Site) -> None:
     status = site.json("status")
-    assert set(status) == {"taken_at", "host", "audit", "redis", "stopped", "healers", "locks"}
+    assert set(status) == {"taken_at", "host", "audit", "redis", "healers", "locks"}
     assert set(status["audit"]) == {"path", "state", "lag_s", "unparsable"}
     assert set(status["redis"]) == {"state", "latency_ms"}
     for healer in status["healers"]:

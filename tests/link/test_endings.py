@@ -14,6 +14,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from healconsole.engine.waiting import readable
 from tests.link.consoles import (
     A_SECOND,
     LEAVE_ALTERNATE_SCREEN,
@@ -103,9 +104,7 @@ def test_a_link_that_takes_no_more_output_cannot_keep_it() -> None:
 
 
 def _await_readable(descriptor: int, within: float) -> None:
-    import select
-
-    assert select.select([descriptor], [], [], within)[0], "it outlives the signal"
+    assert readable(descriptor, within), "it outlives the signal"
 
 
 @pytest.mark.parametrize("where", PLACES[:FIRST])

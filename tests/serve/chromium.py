@@ -9,7 +9,6 @@ import base64
 import fcntl
 import json
 import os
-import select
 import shutil
 import signal
 import subprocess
@@ -20,6 +19,8 @@ from types import TracebackType
 from typing import Any, Self
 
 import pyte
+
+from healconsole.engine.waiting import readable
 
 PATIENCE_S = 60.0
 _QUIET = (
@@ -105,8 +106,7 @@ class Chromium:
         return Page(self, session)
 
     def _messages(self, seconds: float) -> Sequence[dict[str, Any]]:
-        ready, _, _ = select.select([self._in], [], [], max(0.0, seconds))
-        if not ready:
+        if not readable(self._in, seconds):
             return ()
         self._buffer += os.read(self._in, 1 << 20)
         *whole, self._buffer = self._buffer.split(b"\0")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import select
 import signal
 import subprocess
 import sys
@@ -14,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 from urllib.parse import urlsplit
+
+from healconsole.engine.waiting import readable
 
 PATIENCE_S = 60.0
 
@@ -36,8 +37,7 @@ class Served:
         with self._errors.open("ab") as errors:
             self.process = self._start(site, options, environment or {}, errors)
         assert self.process.stdout is not None
-        ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE_S)
-        assert ready, "it says nothing"
+        assert readable(self.process.stdout.fileno(), PATIENCE_S), "it says nothing"
         self.said = self.process.stdout.readline()
         found = re.search(r"http\S+", self.said)
         assert found, self.said + self.log()

@@ -16,7 +16,7 @@ import pytest
 from tests.shell.bashes import SHELL, ShellSite
 
 LATER = {
-    "5.0": r"EPOCHSECONDS|BASH_ARGV0|localvar_inherit|assoc_expand_once|wait -f|history -d -",
+    "5.0": r"EPOCHSECONDS|BASH_ARGV0|shopt -s localvar_|assoc_expand_once|wait -f|history -d -",
     "5.1": r"SRANDOM|\bwait (?:-n )?-p|\$\{\w+@[ULKuA]\}|READLINE_MARK|\bdeclare -I|\blocal -I",
     "5.2": r"\$\{\w+@k\}|varredir_close|globskipdots|patsub_replacement|noexpand_translation|%Q",
     "5.3": r"\$\{ |\$\{\|[^}]|BASH_MONOSECONDS|array_expand_once|\bread -E|BASH_TRAPSIG",

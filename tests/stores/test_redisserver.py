@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import stat
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from healconsole.engine.waiting import readable
 from healconsole.stores.redislink import RedisLink, RedisUnknown, plain_client
 from healconsole.stores.redisserver import RedisServer, RedisServerError
 
@@ -65,7 +65,7 @@ def test_it_dies_with_its_parent_even_by_kill_9() -> None:
     parent.wait()
     parent.stdout.close()
     # A pidfd becomes readable when its process ends.
-    assert select.select([gone], [], [], 5)[0]
+    assert readable(gone, 5)
     os.close(gone)
     for path in Path(directory).iterdir():
         path.unlink()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
-import select
 import struct
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from pathlib import Path
 import pyte
 import pytest
 
+from healconsole.engine.waiting import readable
 from healconsole.tui.app import ConsoleApp
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,8 +59,7 @@ class Terminal:
         got = bytearray()
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
-            ready, _, _ = select.select([self.fd], [], [], QUIET)
-            if ready:
+            if readable(self.fd, QUIET):
                 try:
                     data = os.read(self.fd, 65_536)
                 except OSError:
