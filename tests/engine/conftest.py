@@ -12,9 +12,11 @@ from tests.engine.sites import Site
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
+def site(tmp_path: Path) -> Iterator[Site]:
     """A site of the test's own."""
-    return Site(tmp_path)
+    site = Site(tmp_path)
+    yield site
+    site.close()
 
 
 @pytest.fixture

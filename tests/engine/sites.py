@@ -8,7 +8,7 @@ import os
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,8 @@ class Site:
     root: Path
     name: str = "h"
     now: float = NOON
+    opened: list[Guard] = field(default_factory=list, compare=False, repr=False)
+    """Guards that :meth:`close` closes: a worker has descriptors for a few hundred of them."""
 
     @property
     def state(self) -> Path:
@@ -50,9 +52,14 @@ class Site:
 
     def guard(self, policy: Policy = OPEN_POLICY, **options: Any) -> Guard:  # noqa: ANN401 - whatever a Guard takes
         options.setdefault("clock", lambda: self.now)
-        return Guard(
-            self.name, policy, state_dir=self.state, audit=self.audit, **options
-        ).__enter__()
+        guard = Guard(self.name, policy, state_dir=self.state, audit=self.audit, **options)
+        self.opened.append(guard.__enter__())
+        return guard
+
+    def close(self) -> None:
+        """Close every guard of the test."""
+        for guard in self.opened:
+            guard.close()
 
     def act(self) -> None:
         """Leave one byte for each time that it is called, whoever calls at the same time."""
