@@ -19,12 +19,12 @@ from healconsole.cli.settings import look, settings, the_healer
 from healconsole.core.acts import ActPlan, ActRefused
 from healconsole.core.ages import countdown
 from healconsole.core.attribution import operator_words
+from healconsole.core.request import Request
 from healconsole.core.snapshot import HealerState, Snapshot
 from healconsole.core.text import visible
 from healconsole.engine.operators import BREAK_GLASS, OperatorDesk, SecondPersonNeeded, identify
 from healconsole.stores.apply import ChangedUnderneath, NotApplied
 from healconsole.stores.auditlog import AuditUnwritable
-from healconsole.stores.requests import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +137,10 @@ def approve(args: argparse.Namespace) -> int:
 
 
 def _request_line(request: Request, now: float) -> str:
-    scope = f" / {request.scope}" if request.scope is not None else ""
     who = operator_words(request.operator)
     left = countdown(max(0.0, request.until - now))
     return visible(
-        f"{request.id}  {request.verb} {request.healer}{scope}: {request.before} -> "
+        f"{request.id}  {request.verb} {request.target}: {request.before} -> "
         f"{request.after}; asked by {who}, {left} left: {request.reason}"
     )
 

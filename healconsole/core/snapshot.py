@@ -16,6 +16,7 @@ from healconsole.core.records import (
     OverrideRecord,
     Policy,
 )
+from healconsole.core.request import Request
 from healconsole.core.storm import StormRecord
 from healconsole.core.words import Library, SourceState
 
@@ -171,6 +172,8 @@ class Snapshot:
     """``heal:halts``, by target: stops of one healer, or of some hosts."""
     storms: tuple[tuple[str, StormRecord | Corrupt], ...] = ()
     """``heal:storms``: scopes that the storm brake has stopped."""
+    requests: tuple[Request, ...] = ()
+    """Acts that wait for a second person, the oldest first; some may be over by now."""
     audit: AuditTail = field(default_factory=AuditTail)
     audit_health: SourceHealth = SourceHealth()
     state_health: SourceHealth = SourceHealth()

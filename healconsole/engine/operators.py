@@ -26,12 +26,14 @@ from healconsole.core.acts import (
     plan_trip,
 )
 from healconsole.core.auditline import AuditLine
+from healconsole.core.request import Request, not_a_second
 from healconsole.core.snapshot import CatalogEntry, HealerState
 from healconsole.core.words import Outcome
 from healconsole.stores.apply import Applied, UndoRecord, apply_plan, apply_request, undo
 from healconsole.stores.auditlog import AuditWriter
 from healconsole.stores.files import Missing, Unreadable
-from healconsole.stores.requests import NoRequest, Request, ask, by_id, keep, waiting
+from healconsole.stores.requestfiles import waiting
+from healconsole.stores.requests import NoRequest, ask, by_id, keep
 from healconsole.stores.statedir import read_healer
 from healconsole.stores.trust import Untrusted
 
@@ -255,7 +257,8 @@ class OperatorDesk:
         said = checked_reason(reason)
         try:
             request = by_id(self.waiting(), wanted)
-            self._require_second(request)
+            if why := not_a_second(request, self.operator.login_uid):
+                raise ActRefused(why)
             applied = apply_request(
                 self.root,
                 request,
@@ -267,19 +270,6 @@ class OperatorDesk:
         except NoRequest as error:
             raise ActRefused(str(error)) from error
         return request, applied
-
-    def _require_second(self, request: Request) -> None:
-        asker, mine = request.operator.get("login_uid"), self.operator.login_uid
-        if asker is None or mine is None:
-            who = "who asked" if asker is None else "you"
-            raise ActRefused(
-                f"the kernel knows no login uid of {who}, so that two persons cannot be told "
-                f"apart: log in by ssh or on a console, or begin the reason with {BREAK_GLASS!r}"
-            )
-        if asker == mine:
-            raise ActRefused(
-                f"you asked for {request.id} yourself (login uid {mine}): somebody else approves it"
-            )
 
     def _ask(self, plan: ActPlan, reason: str, incident: str) -> NoReturn:
         """Write the request, which is in the log first; always raises."""

@@ -65,6 +65,9 @@ class RemoteDesk:
     operator: Operator
     clock: Callable[[], float]
     command: tuple[str, ...]
+    four_eyes: frozenset[str] = frozenset()
+    """None: the other host's configuration says what wants a second person there."""
+    second_within: float = 0.0
 
     def plan_trip(
         self, healer: HealerState, scope: str | None = None, for_s: float | None = None

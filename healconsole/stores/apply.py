@@ -14,6 +14,7 @@ from typing import Any
 
 from healconsole.core.plan import ActPlan, FileRecord
 from healconsole.core.records import Corrupt
+from healconsole.core.request import Request
 from healconsole.core.words import Outcome
 from healconsole.stores.auditlog import AuditUnwritable, AuditWriter, EventFields
 from healconsole.stores.changes import (
@@ -27,7 +28,7 @@ from healconsole.stores.changes import (
 )
 from healconsole.stores.files import Missing, Unreadable, open_below_dir, open_dir
 from healconsole.stores.locks import GUARD, LockTimeout, locked
-from healconsole.stores.requests import Request, found_at, take
+from healconsole.stores.requests import found_at, take
 
 LOCK_TIMEOUT = 5.0
 """Seconds that an operator waits for a healer that is just committing."""

@@ -13,6 +13,7 @@ from typing import Final
 from healconsole.core.snapshot import Snapshot
 from healconsole.stores.fleetpoll import SILENT, FleetPoll
 from healconsole.stores.picture import FleetNews, Picture, Sources
+from healconsole.stores.requestfiles import FOLDER
 from healconsole.stores.watch import Watch
 
 TICK_S: Final = 1.0
@@ -190,6 +191,7 @@ class Feed:
         picture.read_tail()
         picture.read_catalog()
         picture.read_heartbeats()
+        picture.read_requests(self._clock())
         self._unread = sorted(picture.list_healers(), reverse=True)
 
     def _read_some(self, budget_s: float) -> None:
@@ -239,7 +241,7 @@ class Feed:
         root = str(self._sources.state_root.absolute())
         for path in paths:
             name, _, rest = path[len(root) :].lstrip("/").partition("/")
-            if not rest:
+            if not rest or name == FOLDER:
                 self._due.listing = True
             if name and rest.partition("/")[0] not in _NO_STATE:
                 self._due.healers.add(name)
@@ -310,6 +312,7 @@ class Feed:
             picture.read_heartbeats()
         if due.listing or due.everything:
             due.healers |= picture.list_healers()
+            picture.read_requests(self._clock())
         if due.everything:
             due.healers.update(picture.names)
         for name in due.healers:

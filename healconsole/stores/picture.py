@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from healconsole.core.auditline import AuditEvent, AuditLine, AuditTail
 from healconsole.core.halt import HaltRecord
 from healconsole.core.records import Corrupt
+from healconsole.core.request import Request
 from healconsole.core.snapshot import (
     CatalogEntry,
     HealerState,
@@ -26,8 +27,10 @@ from healconsole.stores.catalog import CatalogError, load_catalog
 from healconsole.stores.files import Missing, Unreadable
 from healconsole.stores.healerdir import list_healers, read_healer
 from healconsole.stores.history import BUDGET, History
+from healconsole.stores.requestfiles import waiting
 from healconsole.stores.tail import Tail, TailStep
 from healconsole.stores.textfile import read_heartbeats
+from healconsole.stores.trust import Untrusted
 
 LINES_MAX: Final = 500
 EARLIER_MAX: Final = 100
@@ -97,6 +100,8 @@ class Picture:
         self._root_problem: tuple[SourceState, str] | None = None
         self._catalog_problem = ""
         self._textfile_problem = ""
+        self._requests: tuple[Request, ...] = ()
+        self._requests_problem = ""
         self._fleet = FleetNews(
             SourceHealth(SourceState.STARTING if sources.redis else SourceState.OFF)
         )
@@ -163,6 +168,17 @@ class Picture:
             if self._catalog.get(name) != catalog.get(name):
                 self._shown.pop(name, None)
         self._catalog = catalog
+
+    def read_requests(self, now: float) -> None:
+        """Read which acts wait for a second person; who may not see them is shown none."""
+        try:
+            self._requests = waiting(self._sources.state_root, now)
+            self._requests_problem = ""
+        except Untrusted as error:
+            self._requests = ()
+            self._requests_problem = f"requests are not to be trusted: {error}"
+        except (Unreadable, OSError):
+            self._requests = ()
 
     def read_heartbeats(self) -> None:
         """Read the textfile metrics."""
@@ -256,6 +272,7 @@ class Picture:
             halt=self._fleet.halt,
             halts=self._fleet.halts,
             storms=self._fleet.storms,
+            requests=self._requests,
             hosts=self._fleet.hosts,
             anomalies=self._anomalies(),
         )
@@ -323,7 +340,7 @@ class Picture:
         return _pushed(push, str(self._sources.state_root), now)
 
     def _anomalies(self) -> tuple[str, ...]:
-        problems = (self._catalog_problem, self._textfile_problem)
+        problems = (self._catalog_problem, self._textfile_problem, self._requests_problem)
         return (*self.anomalies, *(problem for problem in problems if problem))
 
 

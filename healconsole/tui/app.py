@@ -24,6 +24,7 @@ from textual.reactive import reactive
 from textual.screen import Screen
 from textual.worker import WorkerFailed, active_worker
 
+from healconsole.core.request import Request
 from healconsole.core.snapshot import EMPTY, HealerState, Snapshot
 from healconsole.core.text import visible
 from healconsole.stores.config import Config
@@ -276,16 +277,29 @@ class ConsoleApp(App[int]):
 
     @property
     def more_keys(self) -> tuple[Key, ...]:
-        """Return the keys of the demo, which work on every screen; none outside it."""
-        return (keys.REPAIR,) if self._repair is not None else ()
+        """Return the keys that work on every screen, while there is something for them to do."""
+        waits = self.waiting_requests()
+        return (
+            *((keys.APPROVE,) if waits and not self.why_not(keys.APPROVE, None) else ()),
+            *((keys.REPAIR,) if self._repair is not None else ()),
+        )
+
+    def waiting_requests(self) -> tuple[Request, ...]:
+        """Return the acts that wait for a second person now."""
+        now = self.clock()
+        return tuple(each for each in self.snapshot.requests if each.until > now)
 
     def why_not(self, key: Key, subject: HealerState | None) -> str:
         """Return why a key would not work now; empty if it would."""
-        if key in keys.ACTS or key is keys.UNDO:
+        if key in keys.ACTS or key in {keys.UNDO, keys.APPROVE}:
             if self.acts is None:
                 return "this console is READ-ONLY: it was started without anything that can write"
-            if key is not keys.UNDO and subject is None:
+            if key in keys.ACTS and subject is None:
                 return "there is no healer under the cursor"
+        if key is keys.APPROVE and self.remote_acts is not None:
+            return "an act is approved on the host that it is for, not in the view of the fleet"
+        if key is keys.APPROVE and not self.waiting_requests():
+            return "nobody waits for a second person"
         return ""
 
     def explain(self, healer: HealerState | None) -> None:
@@ -334,6 +348,16 @@ class ConsoleApp(App[int]):
         from healconsole.tui.dialogs import undo_last  # it can write
 
         undo_last(self)
+
+    def action_approve(self) -> None:
+        """Be the second person of an act that waits for one."""
+        why = self.why_not(keys.APPROVE, None)
+        if why:
+            self.say(f"approve: {why}")
+            return
+        from healconsole.tui.dialogs import open_approve  # it can write
+
+        open_approve(self)
 
     def action_repair(self) -> None:
         """Repair what the demo broke; there is no such key outside the demo."""

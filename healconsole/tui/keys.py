@@ -29,6 +29,7 @@ RESET = Key("reset", "r", "reset", "after the investigation: let a stopped heale
 DRY_RUN = Key("dry-run", "d", "dry-run", "turn rehearsal on or off")
 RUN = Key("run", "x", "run", "run one guarded cycle now, and watch it")
 UNDO = Key("undo", "u", "undo", "take the last act back, if nothing else has changed it")
+APPROVE = Key("approve", "p", "approve", "be the second person of an act that waits for one")
 MARK = Key("mark", "space", "mark", "mark several healers for one act")
 FILTER = Key("filter", "slash", "filter", "show only what matches what you type")
 EXPLAIN = Key("explain", "e", "explain", "would it act now? every guardrail with its evidence")
@@ -47,10 +48,10 @@ BREAK = Key("break", "b", "break", "in the locks: take a lock away from its hold
 REDRAW = Key("redraw", "ctrl+l", "redraw", "paint the whole screen again")
 REPAIR = Key("repair", "F", "fix the cause", "demo only: repair what the bad deploy broke")
 
-EVERYWHERE = (UNDO, AUDIT, LOCKS, HELP, QUIT)
+EVERYWHERE = (UNDO, APPROVE, AUDIT, LOCKS, HELP, QUIT)
 ACTS = (TRIP, RESET, DRY_RUN, RUN)
 ALL = (
-    *ACTS, UNDO, MARK, FILTER, EXPLAIN, OPEN, AUDIT, LOCKS, HELP, QUIT, BACK,
+    *ACTS, UNDO, APPROVE, MARK, FILTER, EXPLAIN, OPEN, AUDIT, LOCKS, HELP, QUIT, BACK,
     FOLLOW, JUMP, COPY, SETTLE, GROUP, BREAK, REDRAW, REPAIR,
 )  # fmt: skip
 

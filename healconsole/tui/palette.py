@@ -10,6 +10,7 @@ from rich.text import Text
 from textual.await_complete import AwaitComplete
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 
+from healconsole.tui import keys
 from healconsole.tui.keys import Key
 from healconsole.tui.safetext import plain
 from healconsole.tui.screens.base import ConsoleScreen
@@ -51,7 +52,8 @@ class VerbProvider(Provider):
 
     def _keys(self) -> Iterator[Key]:
         if isinstance(self.screen, ConsoleScreen):
-            yield from self.screen.SHOWN_KEYS
+            more = (*self.screen.console_app.more_keys, keys.APPROVE)
+            yield from dict.fromkeys((*self.screen.SHOWN_KEYS, *more))
 
     def _shown(self, key: Key) -> Text:
         """The verb, and why it would not work now. (The palette reads its help as markup.)"""

@@ -77,6 +77,14 @@ class Acts(Protocol):
     def operator(self) -> Operator:
         """Who acts."""
 
+    @property
+    def four_eyes(self) -> frozenset[str]:
+        """The verbs that want a second person."""
+
+    @property
+    def second_within(self) -> float:
+        """Seconds for which they wait for one."""
+
     def plan_trip(
         self, healer: HealerState, scope: str | None = None, for_s: float | None = None
     ) -> ActPlan:

@@ -12,7 +12,7 @@ from healconsole.core.plan import ActRefused
 from healconsole.engine.operators import BREAK_GLASS, Operator, OperatorDesk, SecondPersonNeeded
 from healconsole.stores.apply import ChangedUnderneath
 from healconsole.stores.auditlog import AuditUnwritable
-from healconsole.stores.requests import FOLDER
+from healconsole.stores.requestfiles import FOLDER
 from tests.engine.sites import NOON, Site
 
 ADA = Operator("ada", 0, 1000, "cli", "10.0.0.7 pts/3")

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from healconsole.core.acts import plan_reset
 from healconsole.core.ages import iso
 from healconsole.core.auditchain import linked
 from healconsole.core.auditline import AuditEvent, AuditLine, AuditTail, UnparsableLine
@@ -23,6 +24,7 @@ from healconsole.core.records import (
     Policy,
     VerdictRecord,
 )
+from healconsole.core.request import Request
 from healconsole.core.snapshot import (
     CatalogEntry,
     HealerState,
@@ -339,6 +341,22 @@ def corrupt_file() -> Snapshot:
         (sick, _broker(stale=False), _reaper(dry=False), _mailq()), (*_events(opened=False), bad)
     )
     return replace(site, audit=replace(site.audit, unparsable=1))
+
+
+def asked() -> Snapshot:
+    """Somebody of another login wants to reset the open circuit, and waits for a second person."""
+    healer = _worker_queue(opened=True)
+    plan = plan_reset(healer, None, "half-open", NOW, _events(opened=True))
+    operator = {
+        "user": "bo", "uid": 0, "login_uid": 1001, "via": "tui", "from": "10.0.0.8 pts/4",
+        "claimed": {"SUDO_USER": "bo", "tty": "pts/4"},
+    }  # fmt: skip
+    request = Request(
+        "c0ffee", plan.verb, plan.healer, plan.scope, "rolled back deploy 5121", "INC-4711",
+        operator, NOW - 660, NOW + 240, plan.before, plan.after, (),
+        plan.now_lines, plan.after_lines, plan.next_lines, plan.warnings,
+    )  # fmt: skip
+    return replace(one_open(), requests=(request,))
 
 
 def redis_unknown() -> Snapshot:

@@ -184,6 +184,15 @@ def test_dialog_run(picture: Picture, size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("size", SMALL_AND_NORMAL)
+def test_dialog_approve(picture: Picture, size: tuple[int, int]) -> None:
+    picture(scenes.asked(), size, "p", *"seen")
+
+
+def test_home_with_a_request(picture: Picture) -> None:
+    picture(scenes.asked(), (80, 24))
+
+
+@pytest.mark.parametrize("size", SMALL_AND_NORMAL)
 def test_fleet_home(picture: Picture, size: tuple[int, int]) -> None:
     picture(scenes.fleet(), size, fleet=True)
 

@@ -5,6 +5,7 @@ behind shows its effect when the feed has read it back.
 """
 
 from healconsole.tui.dialogs.opening import (
+    open_approve,
     open_dry_run,
     open_reset,
     open_run,
@@ -12,4 +13,4 @@ from healconsole.tui.dialogs.opening import (
     undo_last,
 )
 
-__all__ = ["open_dry_run", "open_reset", "open_run", "open_trip", "undo_last"]
+__all__ = ["open_approve", "open_dry_run", "open_reset", "open_run", "open_trip", "undo_last"]

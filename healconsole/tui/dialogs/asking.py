@@ -79,6 +79,11 @@ class AskingDialog(ModalScreen[None]):
         """The app, as what it is."""
         return cast("ConsoleApp", self.app)
 
+    @property
+    def button_word(self) -> str:
+        """What the button says now; words of ours."""
+        return self.VERB
+
     def compose_reason(self) -> ComposeResult:
         """The fields that every act has."""
         yield from field("reason", Field(id="reason", max_length=2000))
@@ -107,7 +112,10 @@ class AskingDialog(ModalScreen[None]):
         button = self.query_one("#act", Button)
         button.set_class(not missing, "-ready")
         on_button = button.has_focus and not missing
-        self.tell(f"enter: {self.VERB.lower()}   {_LEAVE}" if on_button else missing)
+        if str(button.label) != self.button_word:
+            button.label = plain(self.button_word)
+            button.refresh(layout=True)  # it is as wide as its word
+        self.tell(f"enter: {self.button_word.lower()}   {_LEAVE}" if on_button else missing)
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         """Say what enter does once it would do something."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from textual import on, work
@@ -19,6 +19,12 @@ from healconsole.core.told import readable
 from healconsole.tui.dialogs.asking import AskingDialog
 from healconsole.tui.dialogs.choice import Choice
 from healconsole.tui.dialogs.factlines import plan_lines, several_lines
+from healconsole.tui.dialogs.secondperson import (
+    BREAK_GLASS_WHY,
+    button_word,
+    lacks_why,
+    second_lines,
+)
 from healconsole.tui.dialogs.session import Done
 from healconsole.tui.ports import Acts
 from healconsole.tui.widgets.cells import Line
@@ -108,9 +114,20 @@ class ActDialog(AskingDialog):
 
     def fact_lines(self, width: int) -> list[Line]:
         """What the dialog shows above its fields."""
+        second = second_lines(self.acts, self.wanted_verb, self.reason, width)
         if len(self.healers) == 1 and self.plans:
-            return plan_lines(self.plans[0], width, self.console_app.view.utc_offset_s)
-        return several_lines(self.plans, self.refused, width)
+            return second + plan_lines(self.plans[0], width, self.console_app.view.utc_offset_s)
+        return second + several_lines(self.plans, self.refused, width)
+
+    @property
+    def wanted_verb(self) -> str:
+        """The verb of what is planned, as the configuration names it; empty if nothing is."""
+        return self.plans[0].verb if self.plans else ""
+
+    @property
+    def button_word(self) -> str:
+        """That it is only asked for, where the act wants a second person."""
+        return button_word(self.VERB, self.acts, self.wanted_verb, self.reason)
 
     def draw(self) -> None:
         """Show the plan, and say what is still missing."""
@@ -137,6 +154,8 @@ class ActDialog(AskingDialog):
             return self.refused[0] if self.refused else "there is nothing to do"
         if not self.reason:
             return "a reason is needed: somebody will ask for it in three months"
+        if lacks_why(self.reason):
+            return BREAK_GLASS_WHY
         if self.wants_name and self.typed("name") != self.name_to_type:
             return f"type {self.name_to_type} to confirm"
         return ""
@@ -154,15 +173,18 @@ class ActDialog(AskingDialog):
     @work(thread=True, exclusive=True, exit_on_error=True)
     def _apply(self, plans: Sequence[ActPlan], reason: str, incident: str) -> None:
         """Apply each plan; one that fails does not keep the others from being applied."""
+        from healconsole.engine.operators import SecondPersonNeeded
         from healconsole.stores.apply import ChangedUnderneath, NotApplied
         from healconsole.stores.auditlog import AuditUnwritable
 
-        done, problems = [], []
+        done, problems, asked = [], [], {}
         utc_offset_s = self.console_app.view.utc_offset_s
         for plan in plans:
             try:
                 with self.console_app.session.uncut():
                     applied = self.acts.apply(plan, reason=reason, incident=incident)
+            except SecondPersonNeeded as needed:
+                asked[plan.healer] = str(needed)
             except (ChangedUnderneath, NotApplied) as problem:
                 problems.append(str(problem))
             except (ActRefused, AuditUnwritable, OSError) as problem:
@@ -170,19 +192,23 @@ class ActDialog(AskingDialog):
             else:
                 summary = readable(f"{plan.before} → {plan.after}", utc_offset_s)
                 done.append(Done(plan.verb, plan.healer, summary, applied.undo))
-        self.from_worker(lambda: self._applied(done, problems))
+        self.from_worker(lambda: self._applied(done, asked, problems))
 
-    def _applied(self, done: Sequence[Done], problems: Sequence[str]) -> None:
+    def _applied(
+        self, done: Sequence[Done], asked: Mapping[str, str], problems: Sequence[str]
+    ) -> None:
         app = self.console_app
         app.session.done.extend(done)
         app.poke()
         for act in done:
             app.say(f"{act.verb} {act.healer}: {act.summary}   (u takes it back)")
+        for healer, said in asked.items():
+            app.say(f"{healer}: {said}")
         if not problems:
             self.dismiss()
             return
         self.busy = False
-        names = {act.healer for act in done}
+        names = {act.healer for act in done} | asked.keys()
         self.healers = tuple(
             self.acts.read(healer.name, healer.catalog)
             for healer in self.healers

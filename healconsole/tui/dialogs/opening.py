@@ -1,4 +1,4 @@
-"""The way from a key to its dialog: the screens need no more than these four, and undo."""
+"""The way from a key to its dialog: the screens need no more than these."""
 
 from __future__ import annotations
 
@@ -75,3 +75,12 @@ def undo_last(app: ConsoleApp) -> None:
         app.push_screen(UndoDialog(app.acts, app.session.done[-1]))
     else:
         app.say("nothing was done in this session that could be taken back")
+
+
+def open_approve(app: ConsoleApp) -> None:
+    """Show the acts that wait for a second person, to approve one."""
+    from healconsole.engine.operators import OperatorDesk
+    from healconsole.tui.dialogs.approve import ApproveDialog
+
+    if isinstance(app.acts, OperatorDesk):
+        app.push_screen(ApproveDialog(app.acts, app.waiting_requests()))

@@ -15,6 +15,12 @@ from healconsole.core.text import visible
 from healconsole.core.told import readable
 from healconsole.tui.dialogs.asking import ROOMY, AskingDialog
 from healconsole.tui.dialogs.factlines import labelled
+from healconsole.tui.dialogs.secondperson import (
+    BREAK_GLASS_WHY,
+    lacks_why,
+    second_lines,
+    undo_wants_second,
+)
 from healconsole.tui.dialogs.session import Done
 from healconsole.tui.ports import Acts
 from healconsole.tui.widgets.cells import Line
@@ -62,6 +68,7 @@ class UndoDialog(AskingDialog):
         offset = self.console_app.view.utc_offset_s
         was, left = (readable(text, offset) for text in (self.act.undo.before, self.act.undo.after))
         return [
+            *second_lines(self.acts, "undo", self.reason, width),
             *labelled("now", (left,), width),
             *labelled("after", (was,), width, "strong"),
             *labelled("next", (_NEXT,), width),
@@ -69,13 +76,22 @@ class UndoDialog(AskingDialog):
 
     @on(Input.Changed)
     def _changed(self) -> None:
-        self.ready("" if self.reason else "a reason is needed")
+        self._draw()
+        self.ready(self._missing())
+
+    def _missing(self) -> str:
+        if not self.reason:
+            return "a reason is needed"
+        if lacks_why(self.reason):
+            return BREAK_GLASS_WHY
+        return undo_wants_second(self.acts, self.reason)
 
     @on(Button.Pressed, "#act")
     def _pressed(self) -> None:
         reason, incident = self.reason, self.typed("incident")
-        if not reason or self.busy:
-            self.tell("a reason is needed", bad=True)
+        missing = self._missing()
+        if missing or self.busy:
+            self.tell(missing, bad=True)
             return
         self.begin()
         self._undo(reason, incident)

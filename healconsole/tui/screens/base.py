@@ -10,6 +10,7 @@ from textual.css.query import NoMatches
 from textual.screen import Screen
 
 from healconsole.core.snapshot import HealerState, Snapshot
+from healconsole.tui import keys
 from healconsole.tui.keys import Key
 from healconsole.tui.widgets.cells import TONE_CLASSES
 from healconsole.tui.widgets.keybar import KeyBar, KeyHint
@@ -68,8 +69,10 @@ class ConsoleScreen(Screen[None]):
     def show_status(self, snapshot: Snapshot, now: float) -> None:
         """Draw the status line."""
         app = self.console_app
+        works = app.acts is not None and app.remote_acts is None
+        approve_key = key_hint(app, keys.APPROVE, works=True).key if works else ""
         self.query_one(StatusLine).show(
-            Status(snapshot, app.board.counts, now, app.view, app.silent_s)
+            Status(snapshot, app.board.counts, now, app.view, approve_key, app.silent_s)
         )
 
     def why_not(self, key: Key) -> str:

@@ -16,7 +16,10 @@ from healconsole.tui.widgets.keybar import KeyHint
 from healconsole.tui.widgets.pager import Pager
 
 _GROUPS: tuple[tuple[str, tuple[Key, ...]], ...] = (
-    ("Act on the healer under the cursor, or on those marked", (*keys.ACTS, keys.UNDO, keys.MARK)),
+    (
+        "Act on the healer under the cursor, or on those marked",
+        (*keys.ACTS, keys.UNDO, keys.APPROVE, keys.MARK),
+    ),
     ("Look", (keys.OPEN, keys.EXPLAIN, keys.FILTER, keys.SETTLE, keys.AUDIT, keys.LOCKS)),
     ("In the log", (keys.FOLLOW, keys.JUMP, keys.COPY)),
     ("In the locks", (keys.BREAK,)),

@@ -1,4 +1,4 @@
-"""The two lines at the top: where, how many in which state, who, and how each source does."""
+"""The lines at the top: where, how many in which state, who, how each source does, who waits."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from healconsole.core.ages import age, clock_time
+from healconsole.core.request import waiting_words
 from healconsole.core.snapshot import Snapshot, SourceHealth
 from healconsole.core.stops import stops_said
 from healconsole.core.words import SourceState
 from healconsole.tui.ports import View
-from healconsole.tui.widgets.cells import Cell, Line, cell, gap, line_width
+from healconsole.tui.widgets.cells import Cell, Line, cell, fit_most, gap, line_width
 from healconsole.tui.widgets.cellview import CellView
 from healconsole.tui.words import SOURCE_SIGNS
 
@@ -37,17 +38,27 @@ class Status:
     counts: Mapping[str, int]
     now: float
     view: View
+    approve_key: str = ""
+    """What approves, as the operator's keyboard has it; empty where nothing can write."""
     feed_silent_s: float = 0.0
     """Seconds for which no word came from the feed, if that is too long; else 0."""
 
 
 class StatusLine(CellView):
-    """Two lines; what does not fit the width goes by importance, never by wrapping."""
+    """Two lines, and one more while an act waits for a second person.
+
+    What does not fit the width goes by importance, never by wrapping.
+    """
 
     def show(self, status: Status) -> None:
         """Show this status."""
         width = self.size.width or 80
-        self.show_lines([first_line(status, width), second_line(status, width)])
+        lines = [first_line(status, width), second_line(status, width)]
+        if waits := waiting_line(status, width):
+            lines.append(waits)
+        if self.styles.height is None or self.styles.height.value != len(lines):
+            self.styles.height = len(lines)
+        self.show_lines(lines)
 
 
 def first_line(status: Status, width: int) -> Line:
@@ -88,6 +99,16 @@ def second_line(status: Status, width: int) -> Line:
     incident = status.view.incident
     right = (cell("incident ", "dim"), cell(incident, "text"), gap(1)) if incident else ()
     return spread(tuple(left), right, width, right[1:])
+
+
+def waiting_line(status: Status, width: int) -> Line:
+    """Who waits for a second person, and the key that leads there; empty if nobody does."""
+    says = waiting_words(status.snapshot.requests, status.now)
+    if not says:
+        return ()
+    how = f"press {status.approve_key}" if status.approve_key else "healconsole approve"
+    right = cell(f", {how}", "strong")
+    return gap(1), fit_most(f"! {says}", width - 2 - right.width, "warn"), right
 
 
 def zone_word(utc_offset_s: int) -> str:

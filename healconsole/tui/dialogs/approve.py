@@ -1,0 +1,176 @@
+"""Be the second person: see what somebody asked for, and let exactly that be done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Button, Input, Static
+
+from healconsole.core.ages import age, countdown
+from healconsole.core.attribution import claimed_words, operator_words
+from healconsole.core.plan import ActRefused
+from healconsole.core.request import Request, not_a_second
+from healconsole.core.text import visible
+from healconsole.core.told import readable
+from healconsole.engine.operators import OperatorDesk
+from healconsole.stores.apply import Applied
+from healconsole.tui.dialogs.asking import AskingDialog, field
+from healconsole.tui.dialogs.choice import Choice
+from healconsole.tui.dialogs.factlines import labelled
+from healconsole.tui.dialogs.session import Done
+from healconsole.tui.widgets.cells import Line
+from healconsole.tui.widgets.cellview import CellView
+from healconsole.tui.widgets.field import Field
+
+
+class ApproveDialog(AskingDialog):
+    """Shows a request as who asked was shown the act; it is done to that state, or not at all."""
+
+    VERB: ClassVar[str] = "Approve"
+
+    def __init__(self, desk: OperatorDesk, requests: Sequence[Request]) -> None:
+        super().__init__(desk)
+        self.desk = desk
+        self.requests = tuple(requests)
+        self._which: Choice[object] = Choice(
+            [(each.id, f"{each.id} {each.verb} {each.target}") for each in requests], id="which"
+        )
+        self._refused = ""
+
+    @property
+    def request(self) -> Request:
+        """The one that is shown."""
+        wanted = self._which.value
+        return next(each for each in self.requests if each.id == wanted)
+
+    def compose(self) -> ComposeResult:
+        """What was asked for, then why it is approved."""
+        with Vertical(id="dialog"):
+            yield Static(id="heading")
+            with VerticalScroll(id="facts", can_focus=False):
+                yield CellView(id="plan")
+            if len(self.requests) > 1:
+                yield from field("request", self._which)
+            yield from field("reason", Field(id="reason", max_length=2000))
+            yield from self.compose_buttons()
+
+    def on_mount(self) -> None:
+        """Show the request."""
+        self.draw()
+
+    def on_resize(self) -> None:
+        """Fold what is said for the new width."""
+        self.call_after_refresh(self.draw)
+
+    def tick(self, _now: float) -> None:
+        """Count down, and notice that somebody was faster."""
+        if not self.busy and self.is_attached and self.query("#hint"):
+            self.draw()
+
+    def names_in_sight(self) -> Iterable[str]:
+        """No healer's row is in this dialog."""
+        return ()
+
+    @on(Choice.Taken)
+    @on(Input.Changed)
+    def _changed(self) -> None:
+        self._refused = ""
+        self.draw()
+
+    def draw(self) -> None:
+        """Show the request, and say what is still missing."""
+        if not self.is_attached:
+            return
+        request = self.request
+        heading = f"Approve {request.verb} {request.target}"
+        self.query_one("#heading", Static).update(Content(visible(heading)))
+        facts = self.query_one("#facts", VerticalScroll)
+        lines = self.lines(max(30, facts.size.width - 2))
+        view = self.query_one("#plan", CellView)
+        view.styles.height = len(lines)
+        view.show_lines(lines)
+        self.leave_room_for_fields()
+        self.ready(self.missing())
+        if self._refused:
+            self.tell(self._refused, bad=True)
+
+    def lines(self, width: int) -> list[Line]:
+        """Who asks for what, why, and how long they still wait."""
+        request, offset = self.request, self.console_app.view.utc_offset_s
+        now_at = self.console_app.clock()
+        left = max(0.0, request.until - now_at)
+        incident = f" (incident {request.incident})" if request.incident else ""
+        now = request.now_lines or (readable(request.before, offset),)
+        after = request.after_lines or (readable(request.after, offset),)
+        asked = (
+            f"shown as it was {age(now_at - request.at)} ago; if its files changed, it is not done"
+        )
+        refused = not_a_second(request, self.desk.operator.login_uid)
+        return [
+            *labelled("not you", (refused,) if refused else (), width, "alarm"),
+            *labelled("asked by", (operator_words(request.operator),), width, "strong"),
+            *labelled("claimed", filter(None, (claimed_words(request.operator),)), width, "dim"),
+            *labelled("why", (f"{request.reason}{incident}",), width),
+            *labelled("asked", (asked,), width, "dim"),
+            *labelled("now", now, width),
+            *labelled("after", after, width, "strong"),
+            *labelled("next", filter(None, (" ".join(request.next_lines),)), width),
+            *labelled("warning", (f"! {text}" for text in request.warnings), width, "warn"),
+            *labelled("time left", (countdown(left),), width, "warn"),
+        ]
+
+    def missing(self) -> str:
+        """What keeps the button from working; empty if nothing does. May hold data."""
+        request, app = self.request, self.console_app
+        if request.until <= app.clock():
+            return "its time is over: who asked has to ask again"
+        if request.id not in {each.id for each in app.snapshot.requests}:
+            return f"{request.id} was approved or withdrawn meanwhile"
+        if refused := not_a_second(request, self.desk.operator.login_uid):
+            return refused
+        return "" if self.reason else "a reason is needed: what did you see that makes it right?"
+
+    @on(Button.Pressed, "#act")
+    def _pressed(self) -> None:
+        missing = self.missing()
+        if missing or self.busy:
+            self.tell(missing, bad=True)
+            return
+        self.busy = True
+        self.tell("writing the audit event, then the state")
+        self._approve(self.request, self.reason)
+
+    @work(thread=True, exclusive=True)
+    def _approve(self, request: Request, reason: str) -> None:
+        from healconsole.stores.apply import ChangedUnderneath, NotApplied
+        from healconsole.stores.auditlog import AuditUnwritable
+
+        applied, said = None, ""
+        try:
+            with self.console_app.session.uncut():
+                _, applied = self.desk.approve(request.id, reason=reason)
+        except (ChangedUnderneath, NotApplied) as problem:
+            said = str(problem)
+        except (ActRefused, AuditUnwritable, OSError) as problem:
+            said = f"nothing was changed: {problem}"
+        self.from_worker(lambda: self._ended(request, applied, said))
+
+    def _ended(self, request: Request, applied: Applied | None, problem: str) -> None:
+        self.busy = False
+        self.console_app.poke()
+        if applied is None:
+            self._refused = problem
+            self.draw()
+            return
+        app = self.console_app
+        summary = readable(f"{request.before} → {request.after}", app.view.utc_offset_s)
+        app.session.done.append(Done(request.verb, request.healer, summary, applied.undo))
+        app.say(f"approved: {request.verb} {request.target}: {summary}   (u takes it back)")
+        if applied.problem:
+            app.say(f"it was done, but its result is not in the log: {applied.problem}", bad=True)
+        self.dismiss()
