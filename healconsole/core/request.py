@@ -22,7 +22,7 @@ class Asked:
 
     def bytes_after(self) -> bytes | None:
         """What the file is to hold."""
-        return None if self.after is None else base64.b64decode(self.after)
+        return None if self.after is None else base64.b64decode(self.after, validate=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +87,8 @@ def not_a_second(request: Request, login_uid: int | None) -> str:
     ('', 'you asked for a1 yourself (login uid 7): somebody else approves it')
     """
     asker = request.operator.get("login_uid")
-    if asker is None or login_uid is None:
-        who = "who asked" if asker is None else "you"
+    if not isinstance(asker, int) or login_uid is None:
+        who = "you" if isinstance(asker, int) else "who asked"
         return (
             f"the kernel knows no login uid of {who}, so that two persons cannot be told apart: "
             "log in by ssh or on a console, or begin the act's reason with 'break-glass:'"

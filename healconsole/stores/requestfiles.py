@@ -11,6 +11,7 @@ import orjson
 
 from healconsole.core.request import Asked, Request
 from healconsole.core.scopes import is_healer_name
+from healconsole.core.words import Outcome
 from healconsole.stores.files import (
     Missing,
     Unreadable,
@@ -88,14 +89,17 @@ def _read(fd: int, name: str) -> Request | None:
 
 def _sound(request: Request, name: str) -> bool:
     try:
-        return (
-            request.id == name
-            and is_healer_name(request.healer)
-            and isinstance(request.operator, dict)
-            and all(isinstance(getattr(request, key), str) for key in _TEXTS)
-            and isinstance(request.scope, str | None)
-            and all(isinstance(at, int | float) for at in (request.at, request.until))
-            and all(components(each.path) for each in request.files)
-        )
-    except ValueError:
+        for each in request.files:
+            components(each.path)
+            each.bytes_after()
+        Outcome(f"operator-{request.verb}")
+    except (ValueError, TypeError, AttributeError):
         return False
+    return (
+        request.id == name
+        and is_healer_name(request.healer)
+        and isinstance(request.operator, dict)
+        and all(isinstance(getattr(request, key), str) for key in _TEXTS)
+        and isinstance(request.scope, str | None)
+        and all(isinstance(at, int | float) for at in (request.at, request.until))
+    )

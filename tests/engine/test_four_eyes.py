@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -121,6 +122,24 @@ def test_a_request_that_cannot_be_audited_is_not_made(site: Site, desk: Operator
     site.audit.mkdir()
     with pytest.raises((ActRefused, AuditUnwritable)):
         desk.apply(desk.plan_reset(desk.read("h"), "fix"), reason="repaired")
+    assert desk.waiting() == ()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"until": "tomorrow"}, {"verb": "format"}, {"healer": "../etc"}, {"operator": "ada"},
+        {"files": [{"path": "../x", "found": "absent", "after": None}]}, {"reason": None},
+        {"files": [{"path": "x", "found": "absent", "after": "no base64"}]}, {"now_lines": 3},
+    ],
+    ids="-".join,
+)  # fmt: skip
+def test_what_is_no_request_is_none(
+    site: Site, desk: OperatorDesk, change: dict[str, object]
+) -> None:
+    file = site.root / FOLDER / asked(desk)
+    assert desk.waiting()[0].next_lines
+    file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
     assert desk.waiting() == ()
 
 

@@ -50,6 +50,7 @@ def hostile(tmp_path: Path) -> Site:
         (site.state / os.fsdecode(b"b-" + raw)).mkdir(exist_ok=True)
     catalog(site)
     metrics(site)
+    requests(site)
     with site.audit.open("ab") as log:
         log.writelines(audit_lines(now))
     return site
@@ -96,6 +97,26 @@ def catalog(site: Site) -> None:
     (site.root / "plan").write_text(dumps(plan) + "\n", encoding="utf-8")
     output = EVERYTHING.encode() + b"\n" + b"\n".join(BYTES.values()) + b"\n" + b"x" * 70_000
     (site.root / "output").write_bytes(output)
+
+
+def requests(site: Site) -> None:
+    """Acts that wait for a second person, of which every text attacks."""
+    folder = site.state / ".requests"
+    folder.mkdir(mode=0o700)
+    texts = dict.fromkeys(("scope", "reason", "incident", "before", "after"), EVERYTHING)
+    lines = ("now_lines", "after_lines", "next_lines", "warnings")
+    operator = {
+        "user": EVERYTHING, "uid": EVERYTHING, "login_uid": 1, "via": EVERYTHING,
+        "from": EVERYTHING, "claimed": {EVERYTHING: EVERYTHING},
+    }  # fmt: skip
+    for name in ("aaa", "bbb"):
+        request = {
+            "id": name, "verb": "reset", "healer": HEALER, "operator": operator, "files": [],
+            "at": site.now, "until": site.now + 86_400, **texts,
+            **{key: [EVERYTHING] for key in lines},
+        }  # fmt: skip
+        (folder / name).write_text(dumps(request), encoding="utf-8")
+        (folder / name).chmod(0o600)
 
 
 def metrics(site: Site) -> None:

@@ -38,6 +38,7 @@ ROUNDS = {
     "palette": ["\x10", "tr", "\x1b"],
     "trip": ["t", "\x1b[Z", " ", " ", "\x1b[6~", "\x1b"],
     "reset": ["r", "\x1b[Z", " ", " ", "\x1b[6~", "\x1b"],
+    "approve": ["p", "\x1b[Z", " ", "\x1b[6~", "\x1b"],
     "mark": [" ", " ", "t", "\x1b", "\x1b"],
 }  # fmt: skip
 """The keys of each round through the screens, one after the other, back to the first screen."""
