@@ -69,7 +69,7 @@ class ApproveDialog(AskingDialog):
 
     def tick(self, _now: float) -> None:
         """Count down, and notice that somebody was faster."""
-        if not self.busy and self.is_attached and self.query("#hint"):
+        if not self.busy and self.console_app.is_whole(self):
             self.draw()
 
     def names_in_sight(self) -> Iterable[str]:
