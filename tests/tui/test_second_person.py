@@ -10,6 +10,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from textual._time import get_time
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, Static
 
@@ -19,8 +20,10 @@ from healconsole.stores.config import load_config
 from healconsole.stores.feed import Feed
 from healconsole.tui.app import ConsoleApp
 from healconsole.tui.dialogs.approve import ApproveDialog
+from healconsole.tui.dialogs.asking import AskingDialog
 from healconsole.tui.dialogs.base import ActDialog
-from healconsole.tui.ports import View
+from healconsole.tui.dialogs.undo import UndoDialog
+from healconsole.tui.ports import Guarded, View
 
 ANA = Operator("ana", 0, 1000, "tui", "pts/7")
 BO = Operator("bo", 0, 1001, "tui", "pts/8")
@@ -82,10 +85,23 @@ class Console:
 
     async def until(self, wanted: str, *, gone: bool = False) -> None:
         """Wait until ``wanted`` is on the screen, or no more; at most ten seconds."""
+        await self.holds(lambda: (wanted in self.text()) is not gone, wanted)
+
+    async def holds(self, condition: Callable[[], bool], what: str = "") -> None:
+        """Wait until a condition holds, at most ten seconds."""
         deadline = time.monotonic() + 10
-        while (wanted in self.text()) is gone:
-            assert time.monotonic() < deadline, f"{wanted!r}, gone={gone}\n{self.text()}"
+        while not condition():
+            assert time.monotonic() < deadline, f"never: {what!r}\n{self.text()}"
             await self.pilot.pause(0.02)
+
+    async def hinted(self, wanted: str) -> None:
+        """Wait until the sentence above the buttons says so."""
+        await self.holds(lambda: wanted in self.hint(), wanted)
+
+    async def press(self, key: str, dialog: type[AskingDialog]) -> None:
+        """Press a key, and wait for its dialog."""
+        await self.pilot.press(key)
+        await self.holds(lambda: isinstance(self.app.screen, dialog), key)
 
     async def fill(self, **fields: str) -> None:
         """Type into the fields of the dialog."""
@@ -99,8 +115,12 @@ class Console:
         return self.app.screen.query_one("#act", Button)
 
     async def press_button(self) -> None:
-        """Act, until that is over."""
-        self.button.focus()
+        """Press enter on it, once it is painted, and up again after it was pressed before."""
+        dialog, button = self.app.screen, self.button
+        assert isinstance(dialog, Guarded)
+        button.focus()
+        await self.holds(lambda: button.has_focus and dialog.was_seen_at(get_time()))
+        await self.holds(lambda: not button.has_class("-active"))
         await self.pilot.press("enter")
         await self.pilot.pause()
         await self.app.workers.wait_for_complete()
@@ -117,8 +137,7 @@ class Console:
 
 async def ask(console: Console, reason: str = "rolled back") -> None:
     """Ask for the reset of everything that is stopped."""
-    await console.pilot.press("r")
-    assert console.asks(ActDialog)
+    await console.press("r", ActDialog)
     await console.fill(reason=reason, incident="INC-1", name=HEALER)
     await console.press_button()
 
@@ -127,28 +146,27 @@ async def ask(console: Console, reason: str = "rolled back") -> None:
 async def test_another_login_sees_the_request_and_approves_it(site: Path) -> None:
     async with Console(site, ANA).open() as ana, Console(site, BO).open() as bo:
         assert "approve" not in bo.text()
-        await ana.pilot.press("r")
-        assert "it becomes a request" in ana.text()
+        await ana.press("r", ActDialog)
+        await ana.until("it becomes a request")
         assert str(ana.button.label) == "Ask"
         await ana.pilot.press("escape")
+        await ana.holds(lambda: not ana.asks(ActDialog))
         await ask(ana)
-        assert not ana.asks(ActDialog)
+        await ana.holds(lambda: not ana.asks(ActDialog))
         assert circuit(site) == "open"
         await bo.until("1 request waits: reset worker-queue-healer / fix by ana")
         await bo.until("p approve")
-        await bo.pilot.press("p")
-        shown = bo.text()
-        assert bo.asks(ApproveDialog)
+        await bo.press("p", ApproveDialog)
         for says in ("ana (login uid 1000", "rolled back (incident INC-1)", "half-open", "next"):
-            assert says in shown
-        assert "time left" in shown
-        assert "reason" in bo.hint()
+            await bo.until(says)
+        await bo.until("time left")
+        await bo.hinted("reason")
         await bo.press_button()
         assert circuit(site) == "open"
         await bo.fill(reason="seen the deploy")
         await bo.press_button()
-        assert not bo.asks(ApproveDialog)
-        assert circuit(site) == "half-open"
+        await bo.holds(lambda: circuit(site) == "half-open")
+        await bo.holds(lambda: not bo.asks(ApproveDialog))
         for console in (ana, bo):
             await console.until("request waits", gone=True)
     assert [event["outcome"] for event in events(site)] == [
@@ -173,9 +191,9 @@ async def test_one_person_is_not_two(site: Path, who: Operator, says: str) -> No
         desk.apply(desk.plan_reset(desk.read(HEALER)), reason="rolled back")
     async with Console(site, who).open() as console:
         await console.until("request waits")
-        await console.pilot.press("p")
+        await console.press("p", ApproveDialog)
         await console.fill(reason="it is fine")
-        assert says in console.hint()
+        await console.hinted(says)
         assert not console.button.has_class("-ready")
         await console.press_button()
         assert console.asks(ApproveDialog)
@@ -190,13 +208,13 @@ async def test_what_changed_since_it_was_asked_is_left_alone(site: Path) -> None
     async with Console(site, ANA).open() as ana, Console(site, BO).open() as bo:
         await ask(ana)
         await bo.until("request waits")
-        await bo.pilot.press("p")
+        await bo.press("p", ApproveDialog)
         await bo.fill(reason="seen")
         now = int(time.time())
         changed = f"4 {now} 3 600 open {now + 600}\n"
         (site / "state" / HEALER / "cb" / "fix").write_text(changed)
         await bo.press_button()
-        assert "changed underneath you" in bo.hint()
+        await bo.hinted("changed underneath you")
         assert (site / "state" / HEALER / "cb" / "fix").read_text() == changed
 
 
@@ -205,7 +223,7 @@ async def test_who_is_slower_is_told(site: Path) -> None:
     async with Console(site, ANA).open() as ana, Console(site, BO).open() as bo:
         await ask(ana)
         await bo.until("request waits")
-        await bo.pilot.press("p")
+        await bo.press("p", ApproveDialog)
         await bo.fill(reason="seen")
         desk = OperatorDesk(
             site / "state", site / "audit.jsonl", replace(BO, login_uid=1002), time.time
@@ -220,24 +238,24 @@ async def test_who_is_slower_is_told(site: Path) -> None:
 @pytest.mark.asyncio
 async def test_going_alone_is_loud_before_it_is_done(site: Path) -> None:
     async with Console(site, ANA).open() as ana:
-        await ana.pilot.press("r")
+        await ana.press("r", ActDialog)
         await ana.fill(reason="Break-glass:", name=HEALER)
-        assert "say why" in ana.hint()
+        await ana.hinted("say why")
         assert not ana.button.has_class("-ready")
         await ana.fill(reason="Break-glass: nobody answers")
-        assert "BREAK-GLASS: done at once, without a second person" in ana.text()
+        await ana.until("BREAK-GLASS: done at once, without a second person")
         await ana.until("Reset alone")
         await ana.press_button()
-        assert circuit(site) == "half-open"
+        await ana.holds(lambda: circuit(site) == "half-open")
         assert events(site)[0]["reason"] == "BREAK-GLASS, no second person: nobody answers"
-        await ana.pilot.press("u")
+        await ana.press("u", UndoDialog)
         await ana.fill(reason="too early")
-        assert "cannot be asked for" in ana.hint()
+        await ana.hinted("cannot be asked for")
         await ana.press_button()
-        assert circuit(site) == "half-open"
+        await ana.holds(lambda: circuit(site) == "half-open")
         await ana.fill(reason="break-glass: too early")
         await ana.press_button()
-        assert circuit(site) == "open"
+        await ana.holds(lambda: circuit(site) == "open")
 
 
 @pytest.mark.asyncio
@@ -247,7 +265,7 @@ async def test_a_read_only_console_shows_who_waits_and_approves_nothing(site: Pa
         desk.apply(desk.plan_reset(desk.read(HEALER)), reason="rolled back")
     async with Console(site, BO, read_only=True).open() as console:
         await console.until("request waits")
-        assert "healconsole approve" in console.text()
+        await console.until("healconsole approve")
         await console.pilot.press("p")
         await console.until("READ-ONLY")
         assert not console.asks(ApproveDialog)
