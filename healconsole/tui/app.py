@@ -227,7 +227,8 @@ class ConsoleApp(App[int]):
 
     def is_whole(self, screen: Screen[Any]) -> bool:
         """Whether a screen has its widgets: neither being put up, nor left, nor ended with us."""
-        return not self._exit and screen.is_mounted and screen in self.screen_stack
+        alive = self.is_running and not self._exit
+        return alive and screen.is_mounted and screen in self.screen_stack
 
     def _is_of_a_left_screen(self) -> bool:
         """Whether what failed belongs to a screen that is gone: it finds nothing to draw on."""
