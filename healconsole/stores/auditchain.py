@@ -55,13 +55,14 @@ def _hash_of_rotated(path: str, log: int) -> str:
     before = _rotated(path)
     if before is None:
         return ""
+    if _is_open_as(before, log):
+        # Rotated while this looked: what was before it moved on too.
+        before = Path(f"{path}.2")
     try:
         fd = open_log(before)
     except (Missing, Unreadable):
         return ""
     try:
-        if os.path.samestat(os.fstat(fd), os.fstat(log)):
-            return ""  # rotated twice while this looked
         # Somebody who had the log open when it was renamed may still write his event.
         wait_for_flock(fd, time.monotonic() + _LOCK_TIMEOUT, os.fspath(before))
         size = os.fstat(fd).st_size
@@ -75,6 +76,13 @@ def _hash_of_rotated(path: str, log: int) -> str:
     finally:
         os.close(fd)
     return found
+
+
+def _is_open_as(path: Path, fd: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(follow_symlinks=False), os.fstat(fd))
+    except OSError:
+        return False
 
 
 def _rotated(path: str) -> Path | None:

@@ -73,6 +73,7 @@ def swap_for_ever(root: Path, victim: Path) -> None:
                     shutil.rmtree(mine, ignore_errors=True)  # root has made it anew meanwhile
                 with contextlib.suppress(OSError):
                     away.rename(mine)
+        time.sleep(0.003)  # so that root finds it whole now and then, and acts
 
 
 def pictured(folder: Path) -> dict[str, tuple[int, int, int, int, bytes]]:

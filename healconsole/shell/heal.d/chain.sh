@@ -9,7 +9,7 @@ _heal_no_fork=-F
 # Open the log and take its lock: descriptor in _heal_log_fd. 1 with _heal_why.
 _heal_open_log() {
   local attempt rc
-  for attempt in 1 2 3 4 5 6 7 8; do
+  for ((attempt = 0; attempt < 32; attempt++)); do
     _heal_why='is not a regular file'
     [[ ! -L $_heal_audit ]] && [[ -f $_heal_audit || ! -e $_heal_audit ]] || return 1
     _heal_why='cannot be opened'
@@ -85,13 +85,14 @@ _heal_close_log() {
 # _heal_prev. A descriptor remembers how far this process has looked, so that only what came since is
 # read. What is more than some hundred lines costs a fork to skip.
 _heal_look_back() {
-  local lines=() new=0 skipped=0
+  # By its descriptor: the name may be another file's by now, where a rotation takes no lock.
+  local lines=() skipped=0 log=/proc/self/fd/$_heal_log_fd
   _heal_torn=0
-  if [[ -n $_heal_tail_fd ]] && [[ ! -s $_heal_audit || ! /proc/self/fd/$_heal_tail_fd -ef $_heal_audit ]]; then
+  if [[ -n $_heal_tail_fd ]] && [[ ! -s $log || ! /proc/self/fd/$_heal_tail_fd -ef $log ]]; then
     exec {_heal_tail_fd}<&-
     _heal_tail_fd=''
   fi
-  if [[ ! -s $_heal_audit ]]; then
+  if [[ ! -s $log ]]; then
     _heal_prev=''
     _heal_look_at_rotated
     return 0
@@ -102,8 +103,8 @@ _heal_look_back() {
     ((${#lines[@]})) || exec {_heal_tail_fd}<&-
   fi
   if ((${#lines[@]} == 0)); then
-    _heal_prev='' new=1
-    { exec {_heal_tail_fd}<"$_heal_audit"; } 2>/dev/null || {
+    _heal_prev=''
+    { exec {_heal_tail_fd}<"$log"; } 2>/dev/null || {
       _heal_tail_fd=''
       return 1
     }
@@ -118,7 +119,7 @@ _heal_look_back() {
   [[ ${lines[-1]} == *$'\n' ]] || _heal_torn=1
   _heal_last_hash && return 0
   if ((skipped)); then
-    mapfile lines < <(tac -- "$_heal_audit" 2>/dev/null | grep -a -m 1 ',"hash":"[0-9a-f]\{32\}"}$' 2>/dev/null)
+    mapfile lines < <(tac -- "$log" 2>/dev/null | grep -a -m 1 ',"hash":"[0-9a-f]\{32\}"}$' 2>/dev/null)
     _heal_last_hash && return 0
     _heal_prev=''
   fi
@@ -157,8 +158,12 @@ _heal_look_at_rotated() {
       esac
     done
   fi
-  # Rotated twice while this looked: it is the log that is held here.
-  [[ -n $before && ! $before -ef /proc/self/fd/$_heal_log_fd ]] || return 0
+  [[ -n $before ]] || return 0
+  if [[ $before -ef /proc/self/fd/$_heal_log_fd ]]; then
+    # Rotated while this looked: it is the log that is held here, and what was before it moved on too.
+    before=$_heal_audit.2
+    [[ -f $before && ! -L $before ]] || return 0
+  fi
   { exec {fd}<"$before"; } 2>/dev/null || return 0
   # Somebody who had the log open when it was renamed may still write his event.
   if flock -x -w 5 "$fd" 2>/dev/null; then
