@@ -6,6 +6,7 @@ that is pasted never becomes keystrokes, and no sequence of bytes can end the th
 
 from __future__ import annotations
 
+import asyncio
 import codecs
 import os
 import select
@@ -64,6 +65,14 @@ class ConsoleDriver(LinuxDriver):
         assert screen is not None  # noqa: S101 - the command line has looked
         # Typed as a file; the writing thread asks it for no more than this has.
         self._file: Any = TerminalOutput(screen.fileno(), screen.encoding, _hang_up)
+        self._suspend_between_callbacks()
+
+    def _suspend_between_callbacks(self) -> None:
+        # Textual's handlers write, and run wherever the signal finds the main thread: also inside
+        # the queue of what is to be written, whose lock they would then wait for, for ever.
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTSTP, self._sigtstp_application)
+        loop.add_signal_handler(signal.SIGCONT, self._sigcont_application)
 
     def start_application_mode(self) -> None:
         """Begin to draw. What was typed before is not for a screen that nobody has seen yet."""

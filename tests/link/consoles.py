@@ -45,6 +45,15 @@ class Console(Terminal):
         code = self.wait_end(20.0)
         return code, time.monotonic() - began
 
+    def stops(self, within: float = 10.0) -> None:
+        """Read until the kernel says that it is stopped: what is not read would keep it from it."""
+        deadline = time.monotonic() + within
+        while state(self.pid) != "T":
+            assert time.monotonic() < deadline, "it does not stop"
+            self.read(0.01)
+        while self.read(0):
+            pass
+
     def is_restored(self) -> bool:
         """Whether the terminal is as it was before the console came."""
         left = bytes(self.received[self.received.rfind(b"\x1b[?1049h") :])
@@ -89,10 +98,15 @@ def processes_with(setting: str) -> list[str]:
     return found
 
 
+def state(pid: int) -> str:
+    """What the kernel says of ``pid``: T for stopped, S for sleeping, R for running."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
+
+
 def await_state(pid: int, wanted: str, within: float = 10.0) -> None:
-    """Wait until the kernel says that ``pid`` is in a state: T for stopped, S or R for running."""
+    """Wait until the kernel says that ``pid`` is in a state."""
     deadline = time.monotonic() + within
-    while Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] not in wanted:
+    while state(pid) not in wanted:
         assert time.monotonic() < deadline, f"never in state {wanted}"
         time.sleep(0.01)
 

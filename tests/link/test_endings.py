@@ -22,7 +22,6 @@ from tests.link.consoles import (
     ROOT,
     ROUNDS,
     Console,
-    await_state,
     environment,
     ignoring_hangups,
     recorded,
@@ -133,9 +132,7 @@ def test_suspended_it_gives_the_terminal_back_and_comes_back() -> None:
     with console() as opened:
         for _ in range(ROUNDS):
             opened.signal(signal.SIGTSTP)
-            await_state(opened.pid, "T")
-            while opened.read(0.1):
-                pass
+            opened.stops()
             assert opened.is_restored()
             del opened.received[:]
             opened.signal(signal.SIGCONT)
