@@ -182,7 +182,7 @@ def test_a_read_only_console_never_loads_what_can_write() -> None:
         "import time\n"
         "from healconsole.stores.config import Config\n"
         "from healconsole.stores.feed import Feed\n"
-        "from healconsole.tui.app import create_app\n"
+        "from healconsole.tui.creating import create_app\n"
         "config = Config(read_only=True)\n"
         "create_app(config, lambda sink: Feed(config, time.time, sink), time.time)"
     )

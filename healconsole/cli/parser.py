@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from healconsole.cli import manual
+from healconsole.cli import manual, manualacts, manualhost
 from healconsole.cli.completing import completes
 from healconsole.cli.options import (
     OneLineParser,
@@ -202,7 +202,7 @@ def _stop(command: AddCommand, name: str, says: str, end: str) -> argparse.Argum
 
 
 def _add_acts(command: AddCommand) -> None:
-    trip = _act(command, "trip", "force a breaker, or a whole healer, open", manual.TRIP)
+    trip = _act(command, "trip", "force a breaker, or a whole healer, open", manualacts.TRIP)
     trip.add_argument("--scope", metavar="S", help="only this scope; else the whole healer")
     trip.add_argument(
         "--for",
@@ -212,28 +212,28 @@ def _add_acts(command: AddCommand) -> None:
         help="10m, 90s, 1h30m; until a reset if not given",
     )
 
-    reset = _act(command, "reset", "let a healer act again", manual.RESET)
+    reset = _act(command, "reset", "let a healer act again", manualacts.RESET)
     reset.add_argument("--scope", metavar="S", help="only this scope; else every scope")
     reset.add_argument(
         "--to", choices=("half-open", "closed"), default="half-open", help="half-open"
     )
 
-    dry = _act(command, "dry-run", "turn rehearsal on or off", manual.DRY_RUN)
+    dry = _act(command, "dry-run", "turn rehearsal on or off", manualacts.DRY_RUN)
     dry.add_argument("switch", choices=("on", "off"), help="on: write only; off: act")
 
-    release = _act(command, "release", "take back a hold on a healer", manual.RELEASE)
+    release = _act(command, "release", "take back a hold on a healer", manualacts.RELEASE)
     for sub in (trip, reset, dry, release):
         sub.add_argument(
             "--break-glass", action="store_true", help="go without the second person, loudly"
         )
 
     approve = command(
-        "approve", "acts:approve", "approve what another person asked", manual.APPROVE
+        "approve", "acts:approve", "approve what another person asked", manualacts.APPROVE
     )
     approve.add_argument("id", metavar="ID", nargs="?", help="request; else list what waits")
     approve.add_argument("--reason", metavar="R", default="", help="why you approve it")
 
-    halt = _stop(command, "halt", "stop every healer of the fleet, or some", manual.HALT)
+    halt = _stop(command, "halt", "stop every healer of the fleet, or some", manualacts.HALT)
     halt.add_argument(
         "--for",
         dest="duration",
@@ -241,10 +241,10 @@ def _add_acts(command: AddCommand) -> None:
         type=duration,
         help="10m; until resumed if not given",
     )
-    _stop(command, "resume", "end a halt, or a storm", manual.RESUME)
+    _stop(command, "resume", "end a halt, or a storm", manualacts.RESUME)
 
     broken = command(
-        "break-lock", "halting:break_lock", "take a lock from its holder", manual.BREAK_LOCK
+        "break-lock", "halting:break_lock", "take a lock from its holder", manualacts.BREAK_LOCK
     )
     broken.add_argument("key", metavar="KEY", help="the lock, without heal:lock:")
     broken.add_argument("--token", metavar="T", required=True, help="owner, as locks --json says")
@@ -253,19 +253,19 @@ def _add_acts(command: AddCommand) -> None:
     )
     broken.add_argument("--incident", metavar="I", default="", help="incident that it belongs to")
 
-    cycle = _act(command, "run", "run one guarded cycle now", manual.RUN)
+    cycle = _act(command, "run", "run one guarded cycle now", manualacts.RUN)
     cycle.set_defaults(entry="healconsole.cli.cycle:run")
 
 
 def _add_operations(command: AddCommand) -> None:
-    publish = command("publish", "publish:run", "tell the fleet of this host", manual.PUBLISH)
+    publish = command("publish", "publish:run", "tell the fleet of this host", manualhost.PUBLISH)
     publish.add_argument("--once", action="store_true", help="tell once, and end")
     publish.add_argument("--leave", action="store_true", help="take this host off the fleet")
     publish.add_argument(
         "--lease", metavar="TIME", type=seconds, default=15.0, help="lost without a word for; 15s"
     )
 
-    init = command("init", "init:run", "write a new healer and its service files", manual.INIT)
+    init = command("init", "init:run", "write a new healer and its service files", manualhost.INIT)
     init.add_argument("name", metavar="NAME", help="healer to be")
     init.add_argument("--lang", choices=LANGUAGES, required=True, help="bash, python or toml")
     folder = init.add_argument("--dir", metavar="DIR", type=Path, help="write there; ./NAME")
@@ -275,17 +275,19 @@ def _add_operations(command: AddCommand) -> None:
     init.add_argument("--owner", metavar="TEAM", default="team-sre", help="who owns it; team-sre")
     init.add_argument("--runbook", metavar="URL", help="what its alerts lead to")
 
-    check = command("check", "check:run", "answer as a Nagios or Icinga plugin", manual.CHECK)
+    check = command("check", "check:run", "answer as a Nagios or Icinga plugin", manualhost.CHECK)
     completes(check.add_argument("names", metavar="NAME", nargs="*", help="healers"), "NAME")
     check.usage_code = PLUGIN_UNKNOWN
 
-    gc = command("gc", "gc:run", "remove markers, shadows and claims that have served", manual.GC)
+    gc = command(
+        "gc", "gc:run", "remove markers, shadows and claims that have served", manualhost.GC
+    )
     completes(gc.add_argument("names", metavar="NAME", nargs="*", help="healers; else all"), "NAME")
     gc.add_argument("--age", metavar="TIME", type=seconds, help="keep what is younger; 1d")
     gc.add_argument("--dry-run", action="store_true", help="list, and remove nothing")
     _json_option(gc)
 
-    doctor = command("doctor", "doctor:run", "find footguns on this host", manual.DOCTOR)
+    doctor = command("doctor", "doctor:run", "find footguns on this host", manualhost.DOCTOR)
     names = doctor.add_argument("names", metavar="NAME", nargs="*", help="healers; else all")
     completes(names, "NAME")
     for flag, says in (
@@ -309,16 +311,16 @@ def _add_operations(command: AddCommand) -> None:
 def _add_library(command: AddCommand) -> None:
     _add_serve(command)
 
-    command("heal-sh", "library:heal_sh", "print the path of heal.sh", manual.HEAL_SH)
+    command("heal-sh", "library:heal_sh", "print the path of heal.sh", manualhost.HEAL_SH)
 
     completion = command(
-        "completion", "library:completion", "print completion for a shell", manual.COMPLETION
+        "completion", "library:completion", "print completion for a shell", manualhost.COMPLETION
     )
     completion.add_argument("shell", choices=SHELLS, help="shell")
 
     _add_guard(command)
 
-    heal = command("heal", "library:heal", "run a healer declared in TOML", manual.HEAL)
+    heal = command("heal", "library:heal", "run a healer declared in TOML", manualhost.HEAL)
     completes(
         heal.add_argument("file", metavar="FILE", type=existing_file, help="declaration"), "FILE"
     )
@@ -328,7 +330,7 @@ def _add_library(command: AddCommand) -> None:
     heal.add_argument("--dry-run", action="store_true", help="write what would be done")
     heal.add_argument("--interval", metavar="S", type=seconds, help="time between cycles")
 
-    demo = command("demo", "library:demo", "run a private site that really breaks", manual.DEMO)
+    demo = command("demo", "library:demo", "run a private site that really breaks", manualhost.DEMO)
     demo.add_argument("what", metavar="fix", nargs="?", choices=("fix",), help="repair it")
     how = demo.add_mutually_exclusive_group()
     how.add_argument("--script", action="store_true", help="play the story without a terminal")
@@ -340,7 +342,7 @@ def _add_library(command: AddCommand) -> None:
 
 
 def _add_serve(command: AddCommand) -> None:
-    serve = command("serve", "serve:run", "show the wall in browsers, read-only", manual.SERVE)
+    serve = command("serve", "serve:run", "show the wall in browsers, read-only", manualhost.SERVE)
     serve.add_argument("--bind", metavar="ADDRESS", default="127.0.0.1", help="127.0.0.1")
     serve.add_argument("--port", metavar="N", type=port, default=8765, help="8765; 0: a free one")
     serve.add_argument("--url", default="", help="by what browsers reach it, behind a proxy")
@@ -355,7 +357,9 @@ def _add_serve(command: AddCommand) -> None:
 
 
 def _add_guard(command: AddCommand) -> None:
-    guard = command("guard", "library:guard", "put any command behind the guardrails", manual.GUARD)
+    guard = command(
+        "guard", "library:guard", "put any command behind the guardrails", manualhost.GUARD
+    )
     guard.add_argument("--healer", metavar="NAME", required=True, help="healer that acts")
     guard.add_argument("--intent", metavar="I", required=True, help="VERB key=value ...")
     guard.add_argument("--check", metavar="CMD", help="shell command that verifies the effect")

@@ -60,7 +60,7 @@ def _open(config: Config, *, wall: bool = False, repair: Callable[[], str] | Non
     first = feed.first()
 
     from healconsole.cli.session import show
-    from healconsole.tui.app import create_app
+    from healconsole.tui.creating import create_app
 
     def feed_for(on_snapshot: Callable[[Snapshot], None]) -> Feed:
         relay.to = on_snapshot
@@ -72,7 +72,7 @@ def _open(config: Config, *, wall: bool = False, repair: Callable[[], str] | Non
 def _open_fleet(config: Config, *, wall: bool) -> int:
     from healconsole.cli.session import show
     from healconsole.stores.fleetfeed import FleetFeed
-    from healconsole.tui.app import create_app
+    from healconsole.tui.creating import create_app
 
     url = fleet_redis(config)
 

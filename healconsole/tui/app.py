@@ -3,36 +3,29 @@
 from __future__ import annotations
 
 import gc
-import os
-import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.console import RenderableType
 from textual import work
-from textual._context import active_message_pump
 from textual._time import get_time
-from textual.app import App, ScreenStackError
+from textual.app import App
 from textual.binding import BindingType
 from textual.command import Provider
-from textual.css.query import NoMatches
-from textual.dom import DOMNode, NoScreen
 from textual.events import Event, InputEvent, Paste
 from textual.events import Key as KeyPressed
 from textual.filter import LineFilter
 from textual.reactive import reactive
 from textual.screen import Screen
-from textual.worker import WorkerFailed, active_worker
 
 from healconsole.core.request import Request
 from healconsole.core.snapshot import EMPTY, HealerState, Snapshot
 from healconsole.core.text import visible
-from healconsole.stores.config import Config
-from healconsole.stores.history import History
-from healconsole.tui import crash, keys
+from healconsole.tui import keys
 from healconsole.tui.board import Board
 from healconsole.tui.dialogs.session import ActSession
 from healconsole.tui.driver import ConsoleDriver
+from healconsole.tui.failing import FailingApp
 from healconsole.tui.frugal import Terminal, frugal
 from healconsole.tui.keys import Key
 from healconsole.tui.messages import SnapshotTaken
@@ -50,9 +43,7 @@ from healconsole.tui.ports import (
 from healconsole.tui.safetext import LastFilter
 from healconsole.tui.screens.home import HomeScreen
 from healconsole.tui.stylesheets import stylesheets
-from healconsole.tui.themes import DARK, LIGHT, own_variables, theme_for
-
-_NOT_THERE = (NoMatches, NoScreen, ScreenStackError)
+from healconsole.tui.themes import DARK, LIGHT, own_variables
 
 if TYPE_CHECKING:  # a read-only console never loads what can write
     from healconsole.engine.remote import RemoteDesk
@@ -71,7 +62,7 @@ def _verbs() -> type[Provider]:
     return VerbProvider
 
 
-class ConsoleApp(App[int]):
+class ConsoleApp(FailingApp):
     """The application. A screen that is not the first is imported when it is opened.
 
     ``snapshot`` is everything that it knows; screens watch it. It owns the feed: it starts it
@@ -103,7 +94,6 @@ class ConsoleApp(App[int]):
     ) -> None:
         self.last_filter = LastFilter()
         self._terminal = Terminal()
-        self._failure: Exception | None = None
         super().__init__(driver_class=ConsoleDriver, css_path=[str(path) for path in stylesheets()])
         self.view = view
         self.clock = clock
@@ -205,50 +195,6 @@ class ConsoleApp(App[int]):
     def on_resize(self) -> None:
         """A terminal that was resized may show anything."""
         self._terminal.forget()
-
-    def fail(self, error: BaseException) -> None:
-        """End with the report of a failure, wherever it happened; called in the event loop."""
-        self._handle_exception(error if isinstance(error, Exception) else SystemError(repr(error)))
-
-    def leave_at_once(self) -> None:
-        """Give the terminal back without waiting for anything; from any thread, and for good."""
-        if isinstance(self._driver, ConsoleDriver):
-            self._driver.leave_at_once()
-
-    def _handle_exception(self, error: Exception) -> None:
-        """Take the failure itself for what a worker wraps around it."""
-        if isinstance(error, WorkerFailed) and isinstance(error.error, Exception):
-            error = error.error
-        if isinstance(error, _NOT_THERE) and self._is_of_a_left_screen():
-            return
-        if self._failure is None:
-            self._failure = error
-        super()._handle_exception(error)
-
-    def is_whole(self, screen: Screen[Any]) -> bool:
-        """Whether a screen has its widgets: neither being put up, nor left, nor ended with us."""
-        alive = self.is_running and not self._exit
-        return alive and screen.is_mounted and screen in self.screen_stack
-
-    def _is_of_a_left_screen(self) -> bool:
-        """Whether what failed belongs to a screen that is gone: it finds nothing to draw on."""
-        worker = active_worker.get(None)
-        node = active_message_pump.get(None) if worker is None else worker.node
-        if self._exit or node is self or not isinstance(node, DOMNode):
-            return self._exit
-        owners = [owner for owner in node.ancestors_with_self if isinstance(owner, Screen)]
-        return not owners or owners[0] not in self.screen_stack
-
-    def panic(self, *renderables: RenderableType) -> None:
-        """Report nothing but the failure; an error that draws itself may draw anything."""
-        del renderables
-        self._fatal_error()
-
-    def _fatal_error(self) -> None:
-        """Report a crash without the values of variables: they may hold secrets and data."""
-        if not self._exit_renderables:
-            self._exit_renderables.append(crash.report(self._failure or SystemError("unknown")))
-        self._close_messages_no_wait()
 
     def look_at(self, name: str | None) -> None:
         """Have the markers of this healer read too."""
@@ -394,87 +340,3 @@ def _collect_again() -> None:
     """Turn the garbage collector on, if the start had turned it off; what is there stays."""
     gc.freeze()
     gc.enable()
-
-
-def create_app(
-    config: Config,
-    feed_factory: FeedFactory,
-    clock: Clock,
-    *,
-    wall: bool = False,
-    fleet: bool = False,
-    repair: Callable[[], str] | None = None,
-    first: Snapshot = EMPTY,
-) -> ConsoleApp:
-    """Build the console that ``config`` describes; it opens on the snapshot ``first``.
-
-    A read-only one, and the wall, load and construct nothing that can write. With ``fleet``
-    the feed is that of all hosts.
-    """
-    read_only = config.read_only or wall
-    acts: Acts | None = None
-    remote_acts: RemoteDesk | None = None
-    operator = ""
-    if not read_only and fleet:
-        remote_acts = _remote_desk(config, clock)
-        acts, operator = remote_acts, remote_acts.operator.user
-    elif not read_only:
-        acts, operator = _desk(config, clock)
-    now = clock()
-    view = View(
-        host=config.host,
-        operator=operator,
-        incident=config.incident,
-        read_only=read_only,
-        wall=wall,
-        theme=theme_for(config.theme, os.environ),
-        keymap=dict(config.keymap),
-        thresholds=config.thresholds,
-        utc_offset_s=time.localtime(now).tm_gmtoff,
-        state_root=str(config.state_root),
-        audit=str(config.audit),
-        fleet=fleet,
-    )
-    log = None if fleet else History(config.audit)
-    return ConsoleApp(
-        view,
-        feed_factory,
-        clock,
-        acts=acts,
-        lock_acts=None if read_only else _lock_desk(config, clock),
-        remote_acts=remote_acts,
-        log=log,
-        repair=repair,
-        first=first,
-    )
-
-
-def _desk(config: Config, clock: Clock) -> tuple[Acts, str]:
-    from healconsole.engine.operators import OperatorDesk, identify
-
-    operator = identify(os.environ, via="tui", named=config.operator)
-    desk = OperatorDesk(
-        config.state_root, config.audit, operator, clock, config.host,
-        config.four_eyes, config.second_within,
-    )  # fmt: skip
-    return desk, operator.user
-
-
-def _remote_desk(config: Config, clock: Clock) -> RemoteDesk:
-    from healconsole.engine.operators import identify
-    from healconsole.engine.remote import RemoteDesk
-
-    operator = identify(os.environ, via="tui", named=config.operator)
-    return RemoteDesk(operator, clock, config.remote)
-
-
-def _lock_desk(config: Config, clock: Clock) -> LockActs | None:
-    if config.redis is None:
-        return None
-    from healconsole.engine.halting import FleetDesk
-    from healconsole.engine.operators import OperatorDesk, identify
-    from healconsole.stores.redislink import RedisLink
-
-    operator = identify(os.environ, via="tui", named=config.operator)
-    desk = OperatorDesk(config.state_root, config.audit, operator, clock, config.host)
-    return FleetDesk(desk, RedisLink(config.redis))

@@ -234,7 +234,7 @@ def test_nothing_that_is_found_is_run_and_nothing_is_changed(host: Host) -> None
 
 
 def test_every_finding_has_a_host_and_stands_in_the_manual(host: Host) -> None:
-    from healconsole.cli.manual import DOCTOR
+    from healconsole.cli.manualhost import DOCTOR
 
     others = {"tmpfiles-glob", "catalog", "clock-skew", "redis-unknown", "disk-full"}
     assert {bad.finding for bad in BAD.values()} | others == set(IDS)
