@@ -72,6 +72,7 @@ def _open(config: Config, *, wall: bool = False, repair: Callable[[], str] | Non
 def _open_fleet(config: Config, *, wall: bool) -> int:
     from healconsole.cli.session import show
     from healconsole.stores.fleetfeed import FleetFeed
+    from healconsole.stores.fleethistory import FleetHistory
     from healconsole.tui.creating import create_app
 
     url = fleet_redis(config)
@@ -80,7 +81,10 @@ def _open_fleet(config: Config, *, wall: bool) -> int:
         return FleetFeed(url, time.time, on_snapshot)
 
     first = Snapshot(host="fleet", fleet=True, redis_health=SourceHealth())
-    return show(create_app(config, feed_for, time.time, wall=wall, fleet=True, first=first))
+    log = FleetHistory(url)
+    return show(
+        create_app(config, feed_for, time.time, wall=wall, fleet=True, first=first, log=log)
+    )
 
 
 class _Relay:

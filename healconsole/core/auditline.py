@@ -15,7 +15,8 @@ class AuditEvent:
     """One line of the audit log that parsed. Strings are exact, as the log has them."""
 
     offset: int
-    """Byte offset of the line in its file; the event's identity while the file lives."""
+    """Byte offset of the line in its file; the event's identity while the file lives. Of an event
+    of the fleet its place (``core.fleetplace``)."""
     length: int
     """Bytes of the line, newline included."""
     ts: float | None
@@ -64,6 +65,7 @@ class AuditTail:
     generation: int = 0
     """Counts replacements and truncations of the file."""
     size: int = 0
+    """Bytes; of the fleet how far its stream was read (``core.fleetplace.told_place``)."""
     lines: tuple[AuditLine, ...] = ()
     """The newest lines, oldest first; at most 500."""
     unparsable: int = 0
@@ -73,3 +75,5 @@ class AuditTail:
     earlier: tuple[AuditLine, ...] = ()
     """The last lines of the generation before, oldest first, at most 100; their offsets lie in
     a file that was rotated away. So that a rotation does not empty the screen."""
+    since: int = 0
+    """Of the fleet: all that was told from this place of its stream on is in ``lines``."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from healconsole.core.hostdoc import DOC_MAX
 from healconsole.core.snapshot import Snapshot, SourceHealth
 from healconsole.core.words import SourceState
-from healconsole.stores.fleetaudit import FleetAudit
+from healconsole.stores.fleetaudit import Entry, FleetAudit
 from healconsole.stores.fleethosts import HOSTS_MAX, FleetHosts
 from healconsole.stores.fleetkeys import AUDIT, CHANGED, HOST, HOSTS
 from healconsole.stores.fleetpoll import SILENT, TIMEOUT_S, FleetPoll
@@ -29,8 +29,6 @@ _EVENTS_AT_ONCE: Final = 500
 _OVERLAP_MS: Final = 2_000
 """Changes are asked for from so long before the last look: their clock is Redis', and may wait."""
 _ANOMALIES_MAX: Final = 3
-
-_Entry = tuple[bytes, Mapping[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +94,12 @@ class FleetReader:
             self._last_event = b""  # another stream, or the clock of Redis went back
         return _Index(now[0] * 1000 + now[1] / 1000, leases, changes, events)
 
-    def _take_events(self, events: list[_Entry] | Exception) -> None:
+    def _take_events(self, events: list[Entry] | Exception) -> None:
         if isinstance(events, Exception):
             self.audit_health = SourceHealth(SourceState.UNKNOWN, f"{AUDIT}: {events}")
             return
         entries = events if self._last_event else events[::-1]
-        self.audit.take(entries)
+        self.audit.take(entries, anew=not self._last_event)
         if entries:
             self._last_event = entries[-1][0]
         self.audit_health = SourceHealth(SourceState.LIVE, AUDIT, last_ok=self._clock())

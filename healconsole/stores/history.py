@@ -39,6 +39,19 @@ class ScanStep:
     """The end of the log in that direction was reached."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """An unbroken part of a log."""
+
+    lines: tuple[AuditLine, ...]
+    """Oldest first."""
+    start: int
+    """Where it begins; 0 if nothing stands before it."""
+    end: int
+    at: int
+    """Offset from which on the lines are of the time that was asked for, or later."""
+
+
 class History:
     """Looks into one log; a log that is missing or unreadable reads as empty.
 
@@ -79,6 +92,17 @@ class History:
                 if len(found) >= count:
                     break
             return tuple(found[:count])
+
+    def newer(self, offset: int, count: int) -> ScanStep:
+        """Return at most ``count`` lines that follow ``offset``."""
+        lines = self.lines_after(offset, count)
+        return ScanStep(lines, _end_of(lines, offset), done=len(lines) < count)
+
+    def around(self, ts: float, count: int) -> Stretch:
+        """Return ``count`` lines before the epoch time `ts`, and as many from it on."""
+        at = self.find_time(ts)
+        lines = (*self.lines_before(at, count), *self.lines_after(at, count))
+        return Stretch(lines, lines[0].offset if lines else 0, _end_of(lines, 0), at)
 
     def find_time(self, ts: float) -> int:
         """Return the offset of the first line at or after the epoch time `ts`, by bisection.
@@ -144,6 +168,10 @@ class History:
             yield log
         finally:
             os.close(log)
+
+
+def _end_of(lines: tuple[AuditLine, ...], otherwise: int) -> int:
+    return lines[-1].offset + lines[-1].length if lines else otherwise
 
 
 def _scan_back(

@@ -11,7 +11,7 @@ from healconsole.core.snapshot import EMPTY, Snapshot
 from healconsole.stores.config import Config
 from healconsole.stores.history import History
 from healconsole.tui.app import ConsoleApp
-from healconsole.tui.ports import Acts, Clock, FeedFactory, LockActs, View
+from healconsole.tui.ports import Acts, Clock, FeedFactory, LockActs, LogReader, View
 from healconsole.tui.themes import theme_for
 
 if TYPE_CHECKING:  # a read-only console never loads what can write
@@ -27,11 +27,12 @@ def create_app(
     fleet: bool = False,
     repair: Callable[[], str] | None = None,
     first: Snapshot = EMPTY,
+    log: LogReader | None = None,
 ) -> ConsoleApp:
     """Build the console that ``config`` describes; it opens on the snapshot ``first``.
 
     A read-only one, and the wall, load and construct nothing that can write. With ``fleet``
-    the feed is that of all hosts.
+    the feed, and the log, are those of all hosts.
     """
     read_only = config.read_only or wall
     acts: Acts | None = None
@@ -57,7 +58,6 @@ def create_app(
         audit=str(config.audit),
         fleet=fleet,
     )
-    log = None if fleet else History(config.audit)
     return ConsoleApp(
         view,
         feed_factory,
@@ -65,7 +65,7 @@ def create_app(
         acts=acts,
         lock_acts=None if read_only else _lock_desk(config, clock),
         remote_acts=remote_acts,
-        log=log,
+        log=log if fleet else History(config.audit),
         repair=repair,
         first=first,
     )

@@ -37,12 +37,13 @@ class LogWindow:
         return self.start <= 0
 
     def take_tail(self, tail: AuditTail, *, follow: bool) -> int:
-        """Take the newest lines in, and return how many of them are new to the window.
+        """Take the newest lines in, and return how many of them the last tail had not.
 
         A log that was replaced begins a new window. One that grew by more than a tail while
         somebody reads further up leaves the window where it is.
         """
         replaced = tail.generation != self._generation
+        seen = 0 if replaced else _end_of(self._tail.lines)
         was_live = self.live
         self._tail, self._generation = tail, tail.generation
         if not tail.lines:
@@ -59,7 +60,7 @@ class LogWindow:
             self._become(tail.lines)
         elif was_live and tail.lines[0].offset <= self.end:
             self.after(new, _end_of(new))
-        return len(self._matching(new))
+        return len(self._matching(line for line in new if line.offset >= seen))
 
     def follow(self) -> None:
         """Go to the end of the log."""
@@ -95,7 +96,7 @@ class LogWindow:
     def _become(self, lines: Sequence[AuditLine]) -> None:
         self.lines = self._matching(lines)
         self.start = lines[0].offset if lines else 0
-        self.end = _end_of(lines) if lines else 0
+        self.end = _end_of(lines)
 
     def _matching(self, lines: Iterable[AuditLine]) -> list[AuditLine]:
         if self.filter is None:
@@ -104,4 +105,4 @@ class LogWindow:
 
 
 def _end_of(lines: Sequence[AuditLine]) -> int:
-    return lines[-1].offset + lines[-1].length
+    return lines[-1].offset + lines[-1].length if lines else 0

@@ -54,20 +54,51 @@ class LogStep(Protocol):
         """Where the next step begins."""
 
 
+class LogStretch(Protocol):
+    """A part of a log without a gap in it."""
+
+    @property
+    def lines(self) -> Sequence[AuditLine]:
+        """Oldest first."""
+
+    @property
+    def start(self) -> int:
+        """Where it begins; 0 if nothing stands before it."""
+
+    @property
+    def end(self) -> int:
+        """Where it ends."""
+
+    @property
+    def at(self) -> int:
+        """Offset from which on the lines are of the time that was asked for."""
+
+
 class LogReader(Protocol):
-    """The whole audit log by byte offset, rotated files not included."""
+    """A whole log by offset: ``stores.history.History`` of one host, ``FleetHistory`` of all.
+
+    Called in threads. That of the fleet raises ``RedisUnknown``.
+    """
+
+    def scan(self, matches: Callable[[AuditLine], bool], offset: int) -> LogStep:
+        """Take one bounded step back from ``offset``, and return the lines that match."""
+
+    def newer(self, offset: int, count: int) -> LogStep:
+        """At most ``count`` lines from ``offset`` on, and where they end."""
+
+    def around(self, ts: float, count: int) -> LogStretch:
+        """``count`` lines before an epoch time, and as many from it on."""
+
+
+@runtime_checkable
+class ChainReader(Protocol):
+    """A log whose neighbouring lines are those of its chain: one of one host."""
 
     def lines_before(self, offset: int, count: int) -> Sequence[AuditLine]:
         """At most ``count`` lines that end at or before ``offset``, oldest first."""
 
     def lines_after(self, offset: int, count: int) -> Sequence[AuditLine]:
         """At most ``count`` lines from ``offset`` on, oldest first."""
-
-    def scan(self, matches: Callable[[AuditLine], bool], offset: int) -> LogStep:
-        """Take one bounded step back from ``offset``, and return the lines that match."""
-
-    def find_time(self, ts: float) -> int:
-        """Offset of the first line at or after ``ts``."""
 
 
 class Acts(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,8 @@ from healconsole.core.ages import iso
 from healconsole.core.auditchain import linked
 from healconsole.core.auditline import AuditEvent, AuditLine, AuditTail, UnparsableLine
 from healconsole.core.auditparse import format_event, parse_line
+from healconsole.core.fleetplace import place, told_at
+from healconsole.core.fleetplace import told as told_in
 from healconsole.core.intent import bucket_number, marker_key
 from healconsole.core.records import (
     MICRO,
@@ -391,6 +394,17 @@ def many(number: int = 60) -> Snapshot:
     )
 
 
+def fleet_audit(lines: Iterable[AuditEvent]) -> AuditTail:
+    """The events of a fleet, each told half a second after it happened."""
+    placed = []
+    for number, line in enumerate(lines):
+        told = told_at((line.ts or 0) + 0.5) + number
+        where = place(line.ts, told, line.host, b"%d" % number)
+        placed.append(replace(line, offset=where, length=1))
+    first, last = (told_in(placed[at].offset) for at in (0, -1))
+    return AuditTail("the fleet's audit stream", 0, last, tuple(placed), since=first)
+
+
 def fleet() -> Snapshot:
     """Three hosts: one with an open circuit, one that tells no more, one that is well."""
     sites = {"db-03": healthy(), "web-07": one_open(), "web-19": healthy()}
@@ -415,5 +429,5 @@ def fleet() -> Snapshot:
         fleet=True,
         hosts=tuple(Host(host, lost.get(host), 4) for host in sites),
         healers=healers,
-        audit=AuditTail("the fleet's audit stream", 0, 20_000_000, tuple(lines)),
+        audit=fleet_audit(lines),
     )

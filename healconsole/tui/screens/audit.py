@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import ClassVar
 
@@ -11,13 +12,18 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.worker import get_current_worker
 
+from healconsole.core.ages import clock_time, iso
 from healconsole.core.auditfilter import AuditFilter, FilterError, parse_filter
 from healconsole.core.auditline import AuditLine
+from healconsole.core.fleetplace import told_time
 from healconsole.core.snapshot import Snapshot
+from healconsole.stores.redisclient import RedisUnknown
 from healconsole.tui import keys
+from healconsole.tui.fleetwindow import FleetWindow
 from healconsole.tui.jump import JumpError, parse_jump
 from healconsole.tui.keys import Key
 from healconsole.tui.logwindow import LogWindow
+from healconsole.tui.ports import LogStep, LogStretch
 from healconsole.tui.screens.base import ConsoleScreen
 from healconsole.tui.screens.event import EventScreen
 from healconsole.tui.widgets.auditview import AuditView
@@ -31,6 +37,8 @@ CHUNK = 500
 
 _ENOUGH = 200
 """Matches after which a search waits until the reader comes near the last of them."""
+
+_DAY = 86_400.0
 
 
 def _any_line(line: AuditLine) -> bool:
@@ -60,6 +68,8 @@ class AuditScreen(ConsoleScreen):
         self._filter_text = filter_text
         self._problem = ""
         self._searching = ""
+        self._unread = ""
+        """Why what was asked for could not be read."""
 
     @property
     def at_start(self) -> bool:
@@ -77,6 +87,8 @@ class AuditScreen(ConsoleScreen):
 
     def on_mount(self) -> None:
         """Begin with the filter that was asked for."""
+        if self.console_app.view.fleet:
+            self._window = FleetWindow()
         if self._filter_text:
             self._choose(self._filter_text)
         super().on_mount()
@@ -131,6 +143,9 @@ class AuditScreen(ConsoleScreen):
         if prompt.display:
             prompt.close()
             self.query_one(AuditView).focus()
+        elif self._searching:
+            self.workers.cancel_group(self, "log")
+            self._found("")
         elif self._filter_text:
             self._choose("")
         else:
@@ -210,13 +225,26 @@ class AuditScreen(ConsoleScreen):
 
     def _place(self, snapshot: Snapshot) -> str:
         """Where in the log the window is, and what is being looked for."""
-        parts = [snapshot.audit.gap, self._searching]
+        parts = [snapshot.audit.gap, self._searching, self._unread]
         size = snapshot.audit.size
         if not self._window.lines:
             parts.append("nothing matches" if self._filter_text else "no events yet")
+        elif self.console_app.view.fleet:
+            parts.append(self._told_since())
         elif not self._window.live and size:
             parts.append(f"{self._window.end * 100 // size} % of the log")
         return "  ".join(part for part in parts if part)
+
+    def _told_since(self) -> str:
+        """How far back the stream was read, where somebody reads back."""
+        if self._follow and not self._filter_text:
+            return ""
+        if self._window.at_start:
+            return "the stream begins here"
+        view, since = self.console_app.view, told_time(self._window.start)
+        recent = self.console_app.clock() - since < _DAY
+        at = (clock_time if recent else iso)(since, view.utc_offset_s)
+        return f"told since {at}"
 
     @work(thread=True, exclusive=True, group="log")
     def _read_older(self) -> None:
@@ -226,36 +254,66 @@ class AuditScreen(ConsoleScreen):
             return
         worker, chosen = get_current_worker(), window.filter
         matches = _any_line if chosen is None else chosen.matches
-        start, found = window.start, 0
-        while start > 0 and found < _ENOUGH and not worker.is_cancelled:
-            step = reader.scan(matches, start)
-            start, found = step.offset, found + len(step.lines)
-            self._if_shown(partial(self._got_older, chosen, step.lines, start))
-        self._if_shown(partial(self._found, ""))
+        start, found, goes_on = window.start, 0, True
+        if self.console_app.view.fleet:
+            self._if_shown(partial(self._found, "reading back…"))
+        with self._telling():
+            while goes_on and start > 0 and found < _ENOUGH:
+                step = reader.scan(matches, start)
+                if worker.is_cancelled:
+                    return
+                goes_on = self._if_shown(partial(self._got_older, chosen, step, start))
+                start, found = step.offset, found + len(step.lines)
+            self._if_shown(partial(self._found, ""))
 
-    def _got_older(
-        self, chosen: AuditFilter | None, lines: Sequence[AuditLine], start: int
-    ) -> None:
-        if chosen is not self._window.filter:
-            return  # somebody typed on: these lines answer another question
-        self._window.before(lines, start)
-        size = max(1, self.console_app.snapshot.audit.size)
+    def _got_older(self, chosen: AuditFilter | None, step: LogStep, since: int) -> bool:
+        """Take in what was read back from ``since``; whether that is what is wanted still."""
+        if chosen is not self._window.filter or since != self._window.start:
+            return False  # somebody typed on, or moved: these lines answer another question
+        self._window.before(step.lines, step.offset)
         if self._filter_text:
-            self._found(f"searching, {(size - start) * 100 // size} % seen")
+            self._found(f"searching, {self._seen(step.offset)} seen")
         self._draw()
+        return True
 
-    def _found(self, searching: str) -> None:
-        self._searching = searching
+    def _seen(self, start: int) -> str:
+        """How much of the log was searched."""
+        if self.console_app.view.fleet:
+            return clock_time(told_time(start), self.console_app.view.utc_offset_s)
+        size = max(1, self.console_app.snapshot.audit.size)
+        return f"{(size - start) * 100 // size} %"
+
+    def _found(self, searching: str, unread: str = "") -> bool:
+        self._searching, self._unread = searching, unread
         self._label(self.console_app.snapshot)
+        return True
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """In a worker: what could not be read is said, and what was read before stays."""
+        try:
+            yield
+        except RedisUnknown as unknown:
+            if not get_current_worker().is_cancelled:
+                self._if_shown(partial(self._found, "", f"NOT READ ON: {unknown.why}"))
 
     @work(thread=True, exclusive=True, group="log")
     def _read_newer(self) -> None:
         reader, window = self.console_app.log_reader, self._window
-        if reader is not None:
-            lines = reader.lines_after(window.end, CHUNK)
-            if lines:
-                end = lines[-1].offset + lines[-1].length
-                self._later(lambda: self._window.after(lines, end))
+        if reader is None:
+            return
+        since = window.end
+        with self._telling():
+            step = reader.newer(since, CHUNK)
+            if step.lines:
+                self._if_shown(partial(self._got_newer, step, since))
+
+    def _got_newer(self, step: LogStep, since: int) -> bool:
+        if since == self._window.end:
+            self._window.after(step.lines, step.offset)
+            self._draw()
+            self._found("")
+        return True
 
     def _jump(self, text: str) -> None:
         try:
@@ -273,34 +331,26 @@ class AuditScreen(ConsoleScreen):
         reader = self.console_app.log_reader
         if reader is None:
             return
-        offset = reader.find_time(ts)
-        before, after = reader.lines_before(offset, CHUNK), reader.lines_after(offset, CHUNK)
-        lines = [*before, *after]
-        start = lines[0].offset if lines else 0
-        end = lines[-1].offset + lines[-1].length if lines else 0
+        with self._telling():
+            there = reader.around(ts, CHUNK)
+            self._if_shown(partial(self._arrive, there))
 
-        def arrive() -> None:
-            self._window.jump(lines, start, end)
-            self._draw()
-            landed = [i for i, line in enumerate(self._window.lines) if line.offset >= offset]
-            self.query_one(AuditView).put_cursor(landed[0] if landed else len(lines) - 1)
-            self._label(self.console_app.snapshot)
+    def _arrive(self, there: LogStretch) -> bool:
+        self._window.jump(there.lines, there.start, there.end)
+        self._draw()
+        lines = self._window.lines
+        landed = [index for index, line in enumerate(lines) if line.offset >= there.at]
+        self.query_one(AuditView).put_cursor(landed[0] if landed else len(lines) - 1)
+        return self._found("")
 
-        self._if_shown(arrive)
+    def _if_shown(self, change: Callable[[], bool]) -> bool:
+        """From a worker: do ``change`` unless the screen was left, or is being left, meanwhile.
 
-    def _later(self, change: Callable[[], None]) -> None:
-        def apply() -> None:
-            change()
-            self._draw()
-            self._label(self.console_app.snapshot)
+        Returns:
+            What ``change`` says, or False if it was not done.
+        """
 
-        self._if_shown(apply)
+        def do() -> bool:
+            return self.is_attached and bool(self.query(AuditView)) and change()
 
-    def _if_shown(self, change: Callable[[], None]) -> None:
-        """From a worker: do ``change`` unless the screen was left, or is being left, meanwhile."""
-
-        def do() -> None:
-            if self.is_attached and self.query(AuditView):
-                change()
-
-        self.app.call_from_thread(do)
+        return self.app.call_from_thread(do)

@@ -13,6 +13,7 @@ from healconsole.core.attribution import claimed_words, operator_words
 from healconsole.core.auditdoubt import AROUND, UNVERIFIED, doubt, is_operators
 from healconsole.core.auditline import AuditEvent, AuditLine
 from healconsole.tui import keys
+from healconsole.tui.ports import ChainReader
 from healconsole.tui.screens.modal import ConsoleModal
 from healconsole.tui.widgets.cells import Line, cell, fit, folded, gap
 from healconsole.tui.widgets.pager import Pager
@@ -48,11 +49,12 @@ class EventScreen(ConsoleModal[None]):
 
     @work(thread=True, exit_on_error=False)
     def _look_around(self) -> None:
-        reader, line = self.console_app.log_reader, self._line
+        reader: object = self.console_app.log_reader
+        line = self._line
         if not isinstance(line, AuditEvent):
             return
         lines: list[AuditLine] = [line]
-        if reader is not None:
+        if isinstance(reader, ChainReader):
             behind = reader.lines_after(line.offset, AROUND)
             if behind and behind[0].raw == line.raw:  # else the log was rotated since
                 lines = [*reader.lines_before(line.offset, AROUND), *behind]
