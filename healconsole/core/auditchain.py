@@ -104,6 +104,21 @@ def should_be_linked(line: bytes) -> bool:
     return True
 
 
+def is_link_in_two(first: bytes, second: bytes) -> bool:
+    r"""Whether a byte in the link of an event of ours was made a newline, which gave two lines.
+
+    >>> line = linked(b'{"v":1}\n', "")
+    >>> is_link_in_two(line[:-20] + b"\n", line[-19:])
+    True
+    >>> is_link_in_two(line[:-20] + b"\n", line)
+    False
+    """
+    whole = first + second.rstrip(b"\n")
+    return (
+        first.startswith(_OURS) and len(first) > len(whole) - TRAILER and _nearly_a_trailer(whole)
+    )
+
+
 def _nearly_a_trailer(text: bytes) -> bool:
     """Whether at most two bytes keep the end of ``text`` from being a trailer."""
     end = text[-TRAILER:]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
-from healconsole.core.auditchain import Link, read_link, should_be_linked
+from healconsole.core.auditchain import Link, is_link_in_two, read_link, should_be_linked
 
 EDITED: Final = "edited"
 INSERTED: Final = "inserted"
@@ -73,16 +73,22 @@ class ChainWalk:
         self._first: tuple[str, Place] | None = None
         self._begun = False
         self._file = -1
+        self._before: tuple[bytes, Place] = (b"", Place(0, 0, 0))
+        """The line before the next one, if it has no link."""
 
     def feed(self, raw: bytes, place: Place) -> None:
         """Take the next line, newline included."""
         self.lines += 1
+        before, self._before = self._before, (b"", place)
         link = read_link(raw)
         if link is None:
-            if not should_be_linked(raw):
+            self._before = (raw, place)
+            if should_be_linked(raw):
+                self._doubt(place, "an event of ours without its hash, or with a damaged one", "")
+            elif is_link_in_two(before[0], raw):
+                self._doubt(before[1], "a newline in its hash", "")
+            else:
                 self.unlinked += 1
-                return
-            self._doubt(place, "an event of ours without its hash, or with a damaged one", "")
             return
         self.linked += 1
         if link.holds:
