@@ -10,7 +10,6 @@ import argparse
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from healconsole.cli.errors import DONE, RefusedError
 from healconsole.cli.eventline import event_line
@@ -19,6 +18,7 @@ from healconsole.cli.settings import look, settings, the_healer
 from healconsole.core.acts import ActPlan, ActRefused
 from healconsole.core.ages import countdown
 from healconsole.core.attribution import operator_words
+from healconsole.core.frozen import Frozen
 from healconsole.core.request import Request
 from healconsole.core.snapshot import HealerState, Snapshot
 from healconsole.core.text import visible
@@ -27,8 +27,7 @@ from healconsole.stores.apply import ChangedUnderneath, NotApplied
 from healconsole.stores.auditlog import AuditUnwritable
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(Frozen):
     """What an act starts from: who acts where, on which healer, as it is now."""
 
     desk: OperatorDesk

@@ -6,7 +6,6 @@ import argparse
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Final
@@ -17,6 +16,7 @@ from healconsole.cli.settings import local_offset, look, settings
 from healconsole.core.ages import DAY, iso
 from healconsole.core.auditfilter import FilterError, parse_filter
 from healconsole.core.auditline import AuditLine
+from healconsole.core.frozen import Frozen
 from healconsole.core.limits import limits_of
 from healconsole.core.records import DEFAULT_POLICY, Policy
 from healconsole.core.report.beats import parse_beats
@@ -107,8 +107,7 @@ def _rollout(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Witness:
+class _Witness(Frozen):
     """Takes lines for the evidence: counts them, and keeps those that a human should see."""
 
     count: ReportCount

@@ -6,9 +6,9 @@ import argparse
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from healconsole.cli.errors import RefusedError, UsageError
+from healconsole.core.frozen import replace
 from healconsole.core.snapshot import HealerState, Snapshot
 from healconsole.core.words import SourceState
 from healconsole.stores.config import Config, load_config

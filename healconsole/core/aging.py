@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Final
 
 from healconsole.core.bucket import tokens_now
+from healconsole.core.frozen import Frozen, replace
 from healconsole.core.intent import bucket_number, marker_key
 from healconsole.core.records import MICRO, BucketRecord, ClaimRecord, Corrupt, MarkerRecord, Policy
 
@@ -27,8 +27,7 @@ _WINDOWS: Final = 512
 """Windows that are tried for the key of a marker: an act may run across some edges."""
 
 
-@dataclass(frozen=True, slots=True)
-class Retention:
+class Retention(Frozen):
     """How long things are kept. Seconds."""
 
     age: int

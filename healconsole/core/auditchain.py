@@ -6,11 +6,12 @@ What is hashed and what a reader may conclude: docs/contract.md, "The chain".
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
 import orjson
+
+from healconsole.core.frozen import Frozen
 
 HASH_DIGITS: Final = 32
 """Hex digits of a hash: the first 128 bits of a SHA-256."""
@@ -28,8 +29,7 @@ _PREV: Final = re.compile(rb',"prev":"([0-9a-f]{32}|)"\Z')
 _OURS: Final = b'{"v":'
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Frozen):
     """What the end of a line says of its place in the chain."""
 
     prev: str

@@ -14,11 +14,11 @@ import fnmatch
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from healconsole.core.ages import DAY, parse_duration
 from healconsole.core.auditline import AuditEvent, AuditLine
 from healconsole.core.auditparse import parse_ts
+from healconsole.core.frozen import Frozen
 
 FIELDS = (
     *("healer", "outcome", "intent", "scope", "host", "guard", "reason", "fact"),
@@ -60,8 +60,7 @@ class FilterError(ValueError):
     """The text is no filter; the message says where and what would be one."""
 
 
-@dataclass(frozen=True, slots=True)
-class FieldTerm:
+class FieldTerm(Frozen):
     """One field against a glob."""
 
     field: str
@@ -74,8 +73,7 @@ class FieldTerm:
         return bool(found) is not self.negated
 
 
-@dataclass(frozen=True, slots=True)
-class WordTerm:
+class WordTerm(Frozen):
     """A text to be found anywhere in a line."""
 
     text: str
@@ -87,8 +85,7 @@ class WordTerm:
         return (self.text in _haystack(line)) is not self.negated
 
 
-@dataclass(frozen=True, slots=True)
-class AuditFilter:
+class AuditFilter(Frozen):
     """A filter that was understood. An empty one matches every line."""
 
     text: str = ""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
+
+from healconsole.core.frozen import Frozen, field
 
 EMPTY_MAP: Mapping[str, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class AuditEvent:
+class AuditEvent(Frozen):
     """One line of the audit log that parsed. Strings are exact, as the log has them."""
 
     offset: int
@@ -43,8 +43,7 @@ class AuditEvent:
     raw: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class UnparsableLine:
+class UnparsableLine(Frozen):
     """One line of the audit log that did not parse: shown and counted, never dropped."""
 
     offset: int
@@ -57,8 +56,7 @@ class UnparsableLine:
 AuditLine = AuditEvent | UnparsableLine
 
 
-@dataclass(frozen=True, slots=True)
-class AuditTail:
+class AuditTail(Frozen):
     """The end of the audit log. Offsets grow until ``generation`` changes."""
 
     path: str = ""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from healconsole.core.auditchain import Link, is_link_in_two, read_link, should_be_linked
+from healconsole.core.frozen import Frozen, replace
 
 EDITED: Final = "edited"
 INSERTED: Final = "inserted"
@@ -28,8 +29,7 @@ class Place(NamedTuple):
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Frozen):
     """A place where the chain does not hold."""
 
     place: Place

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 
 from healconsole.core.fields import (
     BLANKS,
@@ -16,6 +15,7 @@ from healconsole.core.fields import (
     line_of,
     mismatch,
 )
+from healconsole.core.frozen import Frozen
 from healconsole.core.records import BreakerRecord, Corrupt, Policy
 from healconsole.core.words import Circuit
 
@@ -30,8 +30,7 @@ _LINE = re.compile(
 _STATES = {str(state): state for state in Circuit}
 
 
-@dataclass(frozen=True, slots=True)
-class BreakerNow:
+class BreakerNow(Frozen):
     """What a breaker means at one instant, under one policy."""
 
     state: Circuit

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from healconsole.core.frozen import Frozen
 from healconsole.core.snapshot import HealerState, Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(Frozen):
     """What differs between two snapshots."""
 
     healers: frozenset[str]

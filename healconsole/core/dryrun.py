@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from healconsole.core.frozen import Frozen
 from healconsole.core.override import in_force
 from healconsole.core.records import Corrupt, OverrideRecord
 
@@ -11,8 +10,7 @@ _DRY = frozenset({"true", "1", "yes", "on"})
 _LIVE = frozenset({"false", "0", "no", "off", ""})
 
 
-@dataclass(frozen=True, slots=True)
-class DryRun:
+class DryRun(Frozen):
     """Dry or live, and who says so."""
 
     dry: bool

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from healconsole.core.ages import clock_time, countdown
 from healconsole.core.fleetstep import asked_of_redis
+from healconsole.core.frozen import replace
 from healconsole.core.guardrails import denied, evaluate, refused
 from healconsole.core.halt import stopped
 from healconsole.core.intent import InvalidIntent, bucket_number, marker_key, parse_intent

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from healconsole.core.fields import EPOCH
+from healconsole.core.frozen import Frozen
 from healconsole.core.records import Corrupt
 
 FLEET = ""
@@ -21,8 +21,7 @@ _HALT = re.compile(rf"{EPOCH} {EPOCH} ([A-Za-z0-9._@-]{{1,64}}) (.{{1,{MAX_REASO
 _TARGET = re.compile(r"healer:[A-Za-z0-9][A-Za-z0-9._-]{0,63}|host:[A-Za-z0-9._*?-]{1,255}")
 
 
-@dataclass(frozen=True, slots=True)
-class HaltRecord:
+class HaltRecord(Frozen):
     """Who stopped whom, why, and until when (epoch seconds; 0 = no end)."""
 
     since: int
@@ -33,8 +32,7 @@ class HaltRecord:
     """Empty, ``healer:<name>`` or ``host:<pattern>``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stopped:
+class Stopped(Frozen):
     """A stop that holds one healer on one host now."""
 
     what: str

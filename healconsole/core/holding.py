@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from healconsole.core.ages import age
+from healconsole.core.frozen import Frozen
 from healconsole.core.records import ClaimRecord
 from healconsole.core.snapshot import HealerState, Lock, Snapshot
 from healconsole.core.standing import DEFAULT_THRESHOLDS, Thresholds, heartbeat_age
@@ -14,8 +14,7 @@ from healconsole.core.standing import DEFAULT_THRESHOLDS, Thresholds, heartbeat_
 _TOKEN = re.compile(r"([^/]+)/([^/]+)/([0-9]{1,10})/([^/]+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(Frozen):
     """What an owner token of ours names."""
 
     host: str

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 import orjson
@@ -19,6 +18,7 @@ from healconsole.core.bucket import format_bucket
 from healconsole.core.claim import format_claim
 from healconsole.core.cycle import format_cycle
 from healconsole.core.fields import format_micro
+from healconsole.core.frozen import replace
 from healconsole.core.intent import bucket_number, marker_key
 from healconsole.core.limits import limits_of
 from healconsole.core.override import format_override

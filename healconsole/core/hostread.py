@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 import orjson
@@ -21,6 +20,7 @@ from healconsole.core.bucket import parse_bucket
 from healconsole.core.claim import parse_claim
 from healconsole.core.cycle import parse_cycle, policy_from_mapping
 from healconsole.core.fields import MAX_EPOCH
+from healconsole.core.frozen import Frozen, replace
 from healconsole.core.hostdoc import (
     DOC_MAX,
     HEALERS_MAX,
@@ -56,8 +56,7 @@ class Malformed(ValueError):  # noqa: N818 - a state of a document, told on the 
     """A document or a line does not match its format; the message says what of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(Frozen):
     """The first line of a document."""
 
     host: str

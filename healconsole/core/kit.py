@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from healconsole.core.frozen import Frozen
 from healconsole.core.scopes import is_healer_name
 
 LANGUAGES: Final = ("bash", "python", "toml")
@@ -24,8 +24,7 @@ class KitError(ValueError):
     """The kit cannot be made of these values; the message names the value and what it takes."""
 
 
-@dataclass(frozen=True, slots=True)
-class KitFile:
+class KitFile(Frozen):
     """One file: its path below the kit's directory, its template, and its permission bits."""
 
     path: str
@@ -33,8 +32,7 @@ class KitFile:
     mode: int = 0o644
 
 
-@dataclass(frozen=True, slots=True)
-class Kit:
+class Kit(Frozen):
     """A healer that is to be made. Paths are absolute, and of the host that will run it."""
 
     name: str

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
+from healconsole.core.frozen import Frozen, replace
 from healconsole.core.records import (
     DEFAULT_POLICY,
     BreakerRecord,
@@ -19,8 +18,7 @@ BREAKER_LIMITS = frozenset({"max_failures", "cooldown"})
 ALL_LIMITS = RATE_LIMITS | BREAKER_LIMITS | {"bucket"}
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Frozen):
     """The policy of a healer as far as it is known.
 
     ``assumed`` names the fields of ``policy`` that neither the healer, its files nor its

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Final
 
 from healconsole.core.breaker import breaker_now
 from healconsole.core.bucket import tokens_now
 from healconsole.core.fields import format_micro
+from healconsole.core.frozen import Frozen, field, replace
 from healconsole.core.records import BreakerRecord, BucketRecord, Corrupt, Policy
 from healconsole.core.scopes import is_scope_file_name, scope_of_file
 from healconsole.core.words import Circuit, Guardrail, Outcome
@@ -70,8 +70,7 @@ _COUNT: Final = re.compile(
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(Frozen):
     """Acts by outcome and denials by guardrail; what is not named is 0."""
 
     actions: Mapping[str, int] = field(default_factory=dict)
@@ -86,8 +85,7 @@ class Tally:
         return replace(self, denials=_more(self.denials, guard, 1))
 
 
-@dataclass(frozen=True, slots=True)
-class ScopeFiles:
+class ScopeFiles(Frozen):
     """What the files of one scope hold; None where there is none."""
 
     file: str
@@ -95,8 +93,7 @@ class ScopeFiles:
     bucket: BucketRecord | Corrupt | None
 
 
-@dataclass(frozen=True, slots=True)
-class ScopeSample:
+class ScopeSample(Frozen):
     """A scope as it is told; ``label`` is never a whole intent."""
 
     label: str

@@ -7,10 +7,10 @@ Format: Monitoring Plugins Development Guidelines, "Plugin Output" and "Performa
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
+from healconsole.core.frozen import Frozen
 from healconsole.core.records import MICRO
 from healconsole.core.snapshot import HealerState, Snapshot
 from healconsole.core.standing import interval_of
@@ -54,8 +54,7 @@ _TEXT_LIMIT: Final = 160
 _LABEL_LIMIT: Final = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Frozen):
     """What the plugin prints, without the newline, and ends with."""
 
     state: State

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 from healconsole.core.auditline import AuditEvent, AuditLine
+from healconsole.core.frozen import Frozen
 from healconsole.core.words import FAILURES, Outcome
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}(?:\.[0-9]{1,18})?", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class OpeningFailures:
+class OpeningFailures(Frozen):
     """The failures since the last success, oldest first, and a sentence on their facts."""
 
     events: tuple[AuditEvent, ...]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from healconsole.core.auditline import AuditEvent
+from healconsole.core.frozen import Frozen
 from healconsole.core.intent import InvalidIntent, parse_intent
 from healconsole.core.records import (
     BreakerRecord,
@@ -24,8 +23,7 @@ class ActRefused(ValueError):  # noqa: N818 - a refusal, with what to do instead
     """The act cannot be done; the message says why and what to do instead."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileChange:
+class FileChange(Frozen):
     """One file of a healer's directory, before and after.
 
     ``path`` is relative to that directory. The change is made only if the file still reads
@@ -38,8 +36,7 @@ class FileChange:
     after: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class ActPlan:
+class ActPlan(Frozen):
     """An operator's act, not done yet. Lines and warnings may hold data from outside."""
 
     verb: str

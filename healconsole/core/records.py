@@ -8,8 +8,8 @@ millionths (``*_micro``), so that bash and Python compute the same number.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from healconsole.core.frozen import Frozen
 from healconsole.core.words import Circuit, Library
 
 STAGES = ("dev", "dry-run", "canary", "10%", "25%", "50%", "100%")
@@ -22,8 +22,7 @@ MICRO = 1_000_000
 """Micro-tokens in one token."""
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Frozen):
     """Limits of one healer. Rates in tokens per second, the rest in seconds or counts.
 
     The defaults are those of the legacy library: one act a minute, bursts of three,
@@ -107,8 +106,7 @@ DEFAULT_POLICY = Policy()
 """What is assumed of a healer that does not declare its limits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Corrupt:
+class Corrupt(Frozen):
     """State that does not match its format. It denies; a reset mends it.
 
     ``why`` is a sentence of ours; ``sample`` is at most 64 bytes of what was found.
@@ -119,8 +117,7 @@ class Corrupt:
     sample: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class BucketRecord:
+class BucketRecord(Frozen):
     """``rate/<scope>``. Limits are None in a legacy file."""
 
     last_refill: int
@@ -129,8 +126,7 @@ class BucketRecord:
     burst: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class BreakerRecord:
+class BreakerRecord(Frozen):
     """``cb/<scope>``. The last four are None / 0 in a legacy file."""
 
     failures: int
@@ -141,8 +137,7 @@ class BreakerRecord:
     until: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class MarkerRecord:
+class MarkerRecord(Frozen):
     """``keys/<key>``. A legacy marker has no intent, and the file's mtime as ``at``."""
 
     key: str
@@ -158,8 +153,7 @@ class MarkerRecord:
         return self.intent is None
 
 
-@dataclass(frozen=True, slots=True)
-class OverrideRecord:
+class OverrideRecord(Frozen):
     """``hold`` or ``dry-run``: an operator's word. ``until`` 0 = no end."""
 
     on: bool
@@ -168,8 +162,7 @@ class OverrideRecord:
     operator: str
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimRecord:
+class ClaimRecord(Frozen):
     """``claims/<slot>``: an action that was begun and has no outcome yet."""
 
     slot: int
@@ -188,8 +181,7 @@ class ClaimRecord:
     """Whether that very process lives; filled in by the store that looked."""
 
 
-@dataclass(frozen=True, slots=True)
-class VerdictRecord:
+class VerdictRecord(Frozen):
     """``verdict`` in ``cycle.json``."""
 
     allow: bool
@@ -198,8 +190,7 @@ class VerdictRecord:
     earliest: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class CycleRecord:
+class CycleRecord(Frozen):
     """``cycle.json``: the last cycle of a healer."""
 
     at: float

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 
 from healconsole.core.breaker import record_failure
 from healconsole.core.bucket import tokens_now
+from healconsole.core.frozen import Frozen, replace
 from healconsole.core.intent import bucket_number, marker_key
 from healconsole.core.records import (
     BreakerRecord,
@@ -21,8 +21,7 @@ from healconsole.core.verdict import GuardState, Intent
 from healconsole.core.words import Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Recovery:
+class Recovery(Frozen):
     """What to write for an interrupted claim, before its slot is emptied. None = leave it."""
 
     bucket: BucketRecord | None

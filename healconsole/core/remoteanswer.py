@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from healconsole.core.frozen import Frozen
 
 SSH_FAILED: Final = 255
 """Exit code of ssh for its own failures; a command's own 255 looks the same."""
@@ -32,8 +33,7 @@ class Came(StrEnum):
     """The link broke when it was under way: only that host's audit log can tell."""
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteAnswer:
+class RemoteAnswer(Frozen):
     """What became of the act, and a sentence that may hold data from outside."""
 
     came: Came

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from healconsole.core.ages import countdown
+from healconsole.core.frozen import Frozen
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Frozen):
     """One file of a request: what it was, as a hash, and what it is to be."""
 
     path: str
@@ -25,8 +24,7 @@ class Asked:
         return None if self.after is None else base64.b64decode(self.after, validate=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Frozen):
     """An act that somebody asked for and somebody else may approve until ``until``.
 
     The texts and lines are data from outside. ``at`` and ``until`` are epoch seconds.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from healconsole.core.auditline import AuditEvent, AuditTail
+from healconsole.core.frozen import Frozen, field
 from healconsole.core.halt import HaltRecord
 from healconsole.core.records import (
     BreakerRecord,
@@ -21,8 +20,7 @@ from healconsole.core.storm import StormRecord
 from healconsole.core.words import Library, SourceState
 
 
-@dataclass(frozen=True, slots=True)
-class SourceHealth:
+class SourceHealth(Frozen):
     """How one source does. ``latency_ms`` is that of the last answer."""
 
     state: SourceState = SourceState.STARTING
@@ -33,8 +31,7 @@ class SourceHealth:
     """Epoch seconds of the last good answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lock:
+class Lock(Frozen):
     """A Redis lock as last read."""
 
     key: str
@@ -46,8 +43,7 @@ class Lock:
     fence: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CatalogEntry:
+class CatalogEntry(Frozen):
     """``healers.d/<name>.toml``: what an administrator says of a healer."""
 
     name: str
@@ -67,8 +63,7 @@ class CatalogEntry:
     """Why the entry cannot be trusted or read, with its mend; empty if it is good."""
 
 
-@dataclass(frozen=True, slots=True)
-class Heartbeat:
+class Heartbeat(Frozen):
     """When the healer last finished a cycle, and who says so."""
 
     at: float
@@ -76,8 +71,7 @@ class Heartbeat:
     """``cycle.json`` or ``textfile``."""
 
 
-@dataclass(frozen=True, slots=True)
-class ScopedBreaker:
+class ScopedBreaker(Frozen):
     """A breaker with the scope that its file name stands for."""
 
     scope: str
@@ -86,8 +80,7 @@ class ScopedBreaker:
     """Path relative to the healer's directory."""
 
 
-@dataclass(frozen=True, slots=True)
-class ScopedBucket:
+class ScopedBucket(Frozen):
     """A bucket with the scope that its file name stands for."""
 
     scope: str
@@ -95,8 +88,7 @@ class ScopedBucket:
     file: str
 
 
-@dataclass(frozen=True, slots=True)
-class HealerState:
+class HealerState(Frozen):
     """One healer as its directory, its catalog entry and the audit log have it.
 
     Nothing in it depends on the clock: what is true *now* is computed by ``core.view``.
@@ -141,8 +133,7 @@ class HealerState:
         return f"{self.host}/{self.name}" if self.host else self.name
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
+class Host(Frozen):
     """A host of the fleet, as Redis has it."""
 
     name: str
@@ -153,8 +144,7 @@ class Host:
     """What is wrong with what it says; empty if nothing is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Frozen):
     """Everything the console knows at one instant."""
 
     host: str = ""

@@ -7,11 +7,11 @@ handful of intents in each bucket.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from healconsole.core.breaker import BreakerNow, breaker_now
 from healconsole.core.bucket import next_token_in, tokens_now
+from healconsole.core.frozen import Frozen
 from healconsole.core.intent import bucket_number, marker_key
 from healconsole.core.limits import Limits
 from healconsole.core.marker import denies_until
@@ -31,8 +31,7 @@ _NAMED_INTENTS = 16
 _NEVER = 1 << 40
 
 
-@dataclass(frozen=True, slots=True)
-class Thresholds:
+class Thresholds(Frozen):
     """From when on something asks for attention. Seconds."""
 
     stale_s: float = 180.0
@@ -48,8 +47,7 @@ class Thresholds:
 DEFAULT_THRESHOLDS = Thresholds()
 
 
-@dataclass(frozen=True, slots=True)
-class WorstCircuit:
+class WorstCircuit(Frozen):
     """The worst circuit of a healer."""
 
     circuit: Circuit = Circuit.CLOSED

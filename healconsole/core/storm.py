@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from healconsole.core.fields import EPOCH, POSITIVE, SECONDS
+from healconsole.core.frozen import Frozen
 from healconsole.core.records import Corrupt
 
 _STORM = re.compile(f"{EPOCH} {POSITIVE} {SECONDS}")
@@ -14,16 +14,14 @@ LIVE_S = 900
 """Seconds for which a host counts as live after a guarded cycle of it; the window, if longer."""
 
 
-@dataclass(frozen=True, slots=True)
-class StormLimit:
+class StormLimit(Frozen):
     """So many hosts may want the same, or so many in a hundred of those that live."""
 
     hosts: int | None = None
     percent: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StormRecord:
+class StormRecord(Frozen):
     """A field of ``heal:storms``: since when, and how many hosts wanted it within the window."""
 
     since: int

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 from healconsole.core import told
 from healconsole.core.ages import countdown
 from healconsole.core.breaker import format_breaker, trip
 from healconsole.core.fields import MAX_COUNT, MAX_EPOCH
+from healconsole.core.frozen import replace
 from healconsole.core.intent import InvalidIntent, parse_intent
 from healconsole.core.limits import Limits, limits_of
 from healconsole.core.mode import reads_overrides

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from healconsole.core.frozen import Frozen
 from healconsole.core.records import (
     BreakerRecord,
     BucketRecord,
@@ -16,16 +15,14 @@ from healconsole.core.storm import StormRecord
 from healconsole.core.words import Guardrail, StepResult
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
+class Intent(Frozen):
     """What decide asks for: ``VERB key=value ...``. Made by ``core.intent.parse_intent``."""
 
     text: str
     scope: str
 
 
-@dataclass(frozen=True, slots=True)
-class FleetState:
+class FleetState(Frozen):
     """What Redis says. ``unknown`` (a reason) is never taken for free or healthy."""
 
     unknown: str = ""
@@ -47,8 +44,7 @@ class FleetState:
     """What is in the fleet bucket that the policy asks for; None = not asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class GuardState:
+class GuardState(Frozen):
     """All that one verdict is decided on, read at one instant.
 
     The engine reads it from disk and Redis, the console from a snapshot, a test from its head.
@@ -72,8 +68,7 @@ class GuardState:
     """Why this host is not in the healer's rollout yet; empty if it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Frozen):
     """One rung of the ladder."""
 
     guard: Guardrail
@@ -84,8 +79,7 @@ class Step:
     """When this rung can change; None = time alone does not change it, or it passes already."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Frozen):
     """What the guardrails say of one intent now."""
 
     intent: str

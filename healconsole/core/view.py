@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from healconsole.core.frozen import Frozen
 from healconsole.core.limits import Limits, limits_of
 from healconsole.core.mode import DRY_RUN, LIVE, UNKNOWN, mode_now
 from healconsole.core.snapshot import HealerState, Snapshot
@@ -47,8 +47,7 @@ _NOTHING_GLYPH = "·"
 _RANK = {word: rank for rank, word in enumerate(RANKS)}
 
 
-@dataclass(frozen=True, slots=True)
-class HealerRow:
+class HealerRow(Frozen):
     """One healer as the table shows it. Spans in seconds."""
 
     name: str

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
+from healconsole.core.frozen import Frozen, field
 from healconsole.demo.layout import Site
 
 INTERVAL = 2
@@ -24,8 +24,7 @@ def interval(pace: float) -> int:
     return max(1, round(INTERVAL / pace))
 
 
-@dataclass(frozen=True, slots=True)
-class Role:
+class Role(Frozen):
     """One process of the site."""
 
     name: str
@@ -70,8 +69,7 @@ def _redis_url(site: Site) -> str:
     return site.redis_url_file.read_text(encoding="ascii").strip()
 
 
-@dataclass(frozen=True, slots=True)
-class HealerRole:
+class HealerRole(Frozen):
     """One healer: how it is run, and what its catalog entry says."""
 
     name: str

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
+
+from healconsole.core.frozen import Frozen
 
 GOOD_RELEASE = "5120"
 BAD_RELEASE = "5121"
@@ -20,8 +21,7 @@ POISON = "poison"
 """The payload that makes a worker hang."""
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(Frozen):
     """Paths of one site, all below ``root``."""
 
     root: Path

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from healconsole.core.frozen import Frozen
 from healconsole.core.records import ClaimRecord
 from healconsole.core.verdict import FleetState, Intent, Verdict
 from healconsole.core.words import Outcome
 from healconsole.engine.fleet import Leases
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Frozen):
     """An intent with what goes into its audit events."""
 
     intent: Intent
@@ -29,8 +27,7 @@ class Asked:
         return "; ".join(part for part in (self.reason, why) if part)
 
 
-@dataclass(frozen=True, slots=True)
-class Begun:
+class Begun(Frozen):
     """An act between its ``started`` and its outcome."""
 
     asked: Asked
@@ -41,8 +38,7 @@ class Begun:
     """``time.monotonic`` of the start."""
 
 
-@dataclass(frozen=True, slots=True)
-class GuardedResult:
+class GuardedResult(Frozen):
     """What a guarded act came to. ``problem`` says what is not recorded yet, and why."""
 
     verdict: Verdict

@@ -15,11 +15,11 @@ import re
 import time
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from healconsole.core.cycle import policy_from_mapping
+from healconsole.core.frozen import Frozen
 from healconsole.core.records import DEFAULT_POLICY, Policy
 from healconsole.core.scopes import is_healer_name
 from healconsole.core.verdict import Intent
@@ -37,8 +37,7 @@ class DeclarationError(ValueError):
     """The file does not declare a healer; the message names the file and the key."""
 
 
-@dataclass(frozen=True, slots=True)
-class Declaration:
+class Declaration(Frozen):
     """What a file declares."""
 
     name: str

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from healconsole.core.frozen import replace
 from healconsole.core.verdict import Verdict
 
 MAX_OPEN = 256

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
+from healconsole.core.frozen import Frozen
 from healconsole.core.records import Policy
 from healconsole.core.words import Outcome
 from healconsole.engine.process import Beat, Command, Ended, Tick, run_command, run_function
@@ -18,8 +18,7 @@ SAID = 300
 """Characters of a failed command's last words that go into the reason."""
 
 
-@dataclass(frozen=True, slots=True)
-class Execution:
+class Execution(Frozen):
     """What came of an act. ``why`` is empty if it succeeded."""
 
     outcome: Outcome
@@ -28,8 +27,7 @@ class Execution:
     """Of the action; 0 for a function that did not fail."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ticks:
+class Ticks(Frozen):
     """Who may end what is running: ``lease`` at any time, ``caller`` only the action.
 
     ``beat`` is given all the time, at least every ``every`` seconds.

@@ -6,9 +6,9 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 
+from healconsole.core.frozen import Frozen
 from healconsole.core.records import MICRO, Policy
 from healconsole.core.verdict import FleetState
 from healconsole.stores.fleetlook import Asker, FleetLink
@@ -141,8 +141,7 @@ class Fleet:
         return Asker(self._healer, self._host, policy, scope)
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(Frozen):
     """One thing that can be leased, and the three steps on it in Redis."""
 
     what: str
@@ -198,8 +197,7 @@ class Lease:
             self._log(f"{self.term.what} was left to run out: {unknown.why}")
 
 
-@dataclass(frozen=True, slots=True)
-class Leases:
+class Leases(Frozen):
     """All that one act has leased."""
 
     all: tuple[Lease, ...]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from healconsole.core.auditline import AuditEvent
+from healconsole.core.frozen import Frozen
 from healconsole.core.records import CycleRecord, VerdictRecord
 from healconsole.core.words import Outcome
 from healconsole.engine.heartbeat import read_cycle
@@ -16,8 +16,7 @@ from healconsole.stores.tail import Tail
 Phase = Literal["detect", "decide", "guard", "act", "verify", "output", "done"]
 
 
-@dataclass(frozen=True, slots=True)
-class PhaseEvent:
+class PhaseEvent(Frozen):
     """One thing that happened in a cycle that is followed.
 
     ``text`` may hold data from outside. ``ok`` is None while the phase goes on.

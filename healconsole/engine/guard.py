@@ -11,12 +11,12 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from healconsole.core.dryrun import effective
+from healconsole.core.frozen import replace
 from healconsole.core.guardrails import denied, evaluate, refused
 from healconsole.core.intent import InvalidIntent, parse_intent
 from healconsole.core.records import DEFAULT_POLICY, ClaimRecord, Policy

@@ -7,9 +7,9 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from typing import Any
 
+from healconsole.core.frozen import replace
 from healconsole.core.records import Policy
 from healconsole.core.words import Guardrail, Outcome
 from healconsole.engine.asked import GuardedResult

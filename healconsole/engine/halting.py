@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from healconsole.core.ages import iso
+from healconsole.core.frozen import Frozen
 from healconsole.core.halt import MAX_REASON, HaltRecord, ended, format_halt, parse_halt, what_of
 from healconsole.core.holding import holder_of
 from healconsole.core.plan import ActRefused
@@ -30,8 +30,7 @@ EVERYBODY = "*"
 """``healer`` of an event that is about more than one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(Frozen):
     """What was done: what of, and before and after in words."""
 
     what: str
@@ -39,8 +38,7 @@ class Stop:
     after: str
 
 
-@dataclass(frozen=True, slots=True)
-class FleetDesk:
+class FleetDesk(Frozen):
     """Where an operator stops and resumes healers over Redis, and in whose name.
 
     Every act raises ``core.plan.ActRefused``, ``stores.apply.ChangedUnderneath``,

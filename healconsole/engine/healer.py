@@ -23,9 +23,9 @@ import os
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 
+from healconsole.core.frozen import Frozen
 from healconsole.core.records import DEFAULT_POLICY, Policy
 from healconsole.core.verdict import Intent
 from healconsole.engine.execute import Action
@@ -35,8 +35,7 @@ from healconsole.engine.process import Beat, Ended, describe, run_command, time_
 FactLike = Fact | Mapping[str, object] | str
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Frozen):
     """What detect and decide came to. ``problem`` says why decide gave no answer."""
 
     fact: Fact

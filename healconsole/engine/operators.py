@@ -13,7 +13,6 @@ import pwd
 import re
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -26,6 +25,7 @@ from healconsole.core.acts import (
     plan_trip,
 )
 from healconsole.core.auditline import AuditLine
+from healconsole.core.frozen import Frozen, replace
 from healconsole.core.request import Request, not_a_second
 from healconsole.core.snapshot import CatalogEntry, HealerState
 from healconsole.core.words import Outcome
@@ -49,8 +49,7 @@ REASON_LIMIT = 2_000
 """Characters of a reason that are kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class Operator:
+class Operator(Frozen):
     """The person behind an act, as far as the host can tell.
 
     ``user`` is who they logged in as where that is known, not the account that sudo made of
@@ -151,8 +150,7 @@ class SecondPersonNeeded(ActRefused):
     """The act was asked for, and waits for somebody else; nothing was changed."""
 
 
-@dataclass(frozen=True, slots=True)
-class OperatorDesk:
+class OperatorDesk(Frozen):
     """Where an operator's acts take effect, and in whose name.
 
     Every ``plan_*`` raises :class:`~healconsole.core.acts.ActRefused` if the act cannot be

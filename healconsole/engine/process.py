@@ -19,11 +19,11 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
+from healconsole.core.frozen import Frozen
 from healconsole.engine.waiting import readable
 
 GRACE = 2.0
@@ -33,8 +33,7 @@ OUTPUT_LIMIT = 65_536
 """Bytes that are kept of each of a command's two outputs; the rest is read and dropped."""
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Frozen):
     """A user that a command is to run as."""
 
     name: str
@@ -44,8 +43,7 @@ class Account:
     home: str
 
 
-@dataclass(frozen=True, slots=True)
-class Beat:
+class Beat(Frozen):
     """A sign of life: ``give`` is to be called at least every ``every`` seconds."""
 
     give: Callable[[], None]
@@ -56,8 +54,7 @@ Tick = Callable[[], str]
 """Called every ``tick_every`` seconds while something runs; a reason ends it, "" lets it go on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Frozen):
     """How a command or a function ended.
 
     ``ended`` says why *we* ended it, and is empty if it ended by itself; ``timed_out`` whether
@@ -86,8 +83,7 @@ class Ended:
         return self.ended or self.error
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Frozen):
     """An argv with the environment it is run in (None: ours), and where its output goes."""
 
     argv: tuple[str, ...]

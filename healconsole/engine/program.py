@@ -8,8 +8,8 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
 
+from healconsole.core.frozen import replace
 from healconsole.core.verdict import Verdict
 from healconsole.core.words import FAILURES
 from healconsole.engine.cyclerecord import verdict_record

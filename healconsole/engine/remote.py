@@ -12,11 +12,11 @@ import shlex
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, replace
 
 from healconsole.core.acts import plan_dry_run, plan_release, plan_reset, plan_trip
 from healconsole.core.auditline import AuditLine
 from healconsole.core.explain import explain, sentence
+from healconsole.core.frozen import Frozen, replace
 from healconsole.core.hostdoc import is_host_name
 from healconsole.core.plan import ActPlan, ActRefused, operable
 from healconsole.core.remoteanswer import Came, RemoteAnswer, answer_of
@@ -52,8 +52,7 @@ def remote_argv(command: Sequence[str], host: str, words: Sequence[str]) -> list
     return [*command[:place], host, shlex.join([*command[place + 1 :], *words])]
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteDesk:
+class RemoteDesk(Frozen):
     """Plans on published state, and acts over ssh.
 
     Args:

@@ -13,11 +13,11 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 
+from healconsole.core.frozen import Frozen
 from healconsole.core.plan import ActRefused
 from healconsole.core.records import DEFAULT_POLICY, STAGES, CycleRecord, Policy, VerdictRecord
 from healconsole.core.snapshot import CatalogEntry, HealerState
@@ -39,8 +39,7 @@ LOOK_EVERY = 0.05
 """Seconds between two looks at the log and ``cycle.json`` while a cycle is followed."""
 
 
-@dataclass(frozen=True, slots=True)
-class CyclePlan:
+class CyclePlan(Frozen):
     """What the cycle would do: detect and decide ran, nothing was spent."""
 
     fact: str
@@ -52,8 +51,7 @@ class CyclePlan:
     """Why there is no plan, with what can be done instead; empty if there is one."""
 
 
-@dataclass(frozen=True, slots=True)
-class CycleResult:
+class CycleResult(Frozen):
     """How a cycle that was followed ended.
 
     ``outcome`` is the outcome in the audit log, or empty if nothing was done; ``problem`` says

@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from healconsole.core.fields import FieldError, parse_micro
+from healconsole.core.frozen import Frozen, replace
 from healconsole.core.records import Policy
 from healconsole.core.scopes import is_healer_name
 from healconsole.stores.redisaddress import with_login
@@ -50,8 +50,7 @@ class SettingError(ValueError):
     """A setting that cannot be used; the message names it and what it takes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Frozen):
     """What a healer runs on. ``interval`` is in seconds, ``dry_env`` is ``DRY_RUN`` as it is."""
 
     healer: str

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from healconsole.core.breaker import rebased as rebased_breaker
 from healconsole.core.bucket import rebased as rebased_bucket
+from healconsole.core.frozen import replace
 from healconsole.core.records import (
     BreakerRecord,
     BucketRecord,

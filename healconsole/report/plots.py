@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from healconsole.core.frozen import Frozen
 from healconsole.core.report.circuits import Episode
 from healconsole.core.report.span import Span
 from healconsole.core.report.tally import HealerTally
@@ -23,8 +23,7 @@ MOST_BARS: Final = 92
 """Days with a bar each; of a longer span, several days share one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(Frozen):
     """One colour of the bars: its class in the style sheet, its word, a value for each bar."""
 
     style: str

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from healconsole.core.ages import countdown, moment
+from healconsole.core.frozen import Frozen
 from healconsole.core.report.circuits import Episode
 from healconsole.core.report.report import Report, acts_by_host
 from healconsole.core.report.tally import USUAL, HealerTally
 from healconsole.core.words import Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Busy:
+class Busy(Frozen):
     """A host and day with more actions than usual."""
 
     host: str
@@ -20,8 +18,7 @@ class Busy:
     actions: int
 
 
-@dataclass(frozen=True, slots=True)
-class HostDays:
+class HostDays(Frozen):
     """How the days of a healer's hosts compare with what is usual."""
 
     quiet: int

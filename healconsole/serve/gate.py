@@ -11,11 +11,12 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
+
+from healconsole.core.frozen import Frozen
 
 TOKEN_LEAST: Final = 20
 """Characters of the shortest token: with 64 to choose from, 120 bits."""
@@ -28,8 +29,7 @@ class GateError(ValueError):
     """An address, a URL or a token that cannot be used; one sentence that says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
+class Gate(Frozen):
     """What is let in. ``hosts`` are the exact values of the Host header that are answered."""
 
     scheme: str

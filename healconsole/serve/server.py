@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from healconsole.core.frozen import Frozen
 from healconsole.serve import wire
 from healconsole.serve.gate import Gate
 from healconsole.serve.page import Asset, headers, page
@@ -30,8 +30,7 @@ DEFAULT_WINDOW: Final = wire.Size(120, 40)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-@dataclass(frozen=True, slots=True)
-class Console:
+class Console(Frozen):
     """How the console of a viewer is started, and on how many at once."""
 
     argv: Sequence[str]

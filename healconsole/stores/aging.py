@@ -25,6 +25,7 @@ from healconsole.core.aging import (
 )
 from healconsole.core.bucket import parse_bucket
 from healconsole.core.cycle import parse_cycle
+from healconsole.core.frozen import Frozen
 from healconsole.core.records import CycleRecord, Policy
 from healconsole.core.scopes import is_healer_name
 from healconsole.stores.files import CYCLE_LIMIT, Missing, Unreadable, open_below_dir, open_dir
@@ -59,8 +60,7 @@ class Aged:
     """Why not all was looked at; empty if it was."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Folder:
+class _Folder(Frozen):
     path: str
     named: Callable[[str], bool]
     judge: Judge

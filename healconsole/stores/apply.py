@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
+from healconsole.core.frozen import Frozen
 from healconsole.core.plan import ActPlan, FileRecord
 from healconsole.core.records import Corrupt
 from healconsole.core.request import Request
@@ -54,8 +54,7 @@ class NotApplied(Exception):  # noqa: N818 - says what is true now
     """The act could not be done; the message says why and that nothing is changed."""
 
 
-@dataclass(frozen=True, slots=True)
-class UndoRecord:
+class UndoRecord(Frozen):
     """What takes an act back, as long as nothing else has changed what it left."""
 
     healer: str
@@ -66,8 +65,7 @@ class UndoRecord:
     after: str
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(Frozen):
     """An act that was done."""
 
     undo: UndoRecord

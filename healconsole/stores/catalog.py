@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from healconsole.core.cycle import policy_from_mapping
+from healconsole.core.frozen import replace
 from healconsole.core.records import Policy
 from healconsole.core.scopes import is_healer_name
 from healconsole.core.snapshot import CatalogEntry

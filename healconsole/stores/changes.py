@@ -6,12 +6,12 @@ import errno
 import os
 import stat
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final
 
 from healconsole.core.breaker import format_breaker
 from healconsole.core.bucket import format_bucket
 from healconsole.core.claim import format_claim
+from healconsole.core.frozen import Frozen
 from healconsole.core.override import format_override
 from healconsole.core.plan import FileRecord
 from healconsole.core.records import (
@@ -34,8 +34,7 @@ ASIDE: Final = "aside"
 _FOLDERS: Final = frozenset({"keys", "rate", "cb", "claims", "dry"})
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Frozen):
     """What ``path``, relative to the healer's directory, is to hold: None = nothing.
 
     ``restore`` names what was put aside and is to come back, in place of ``after``.
@@ -46,8 +45,7 @@ class Change:
     restore: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Frozen):
     """A change that was made. Bytes are None where there was, or is, no file."""
 
     path: str

@@ -10,12 +10,12 @@ import os
 import shlex
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from healconsole.core.ages import parse_duration
+from healconsole.core.frozen import Frozen, field, field_names
 from healconsole.core.view import DEFAULT_THRESHOLDS, Thresholds
 from healconsole.stores.configfile import ConfigError, ConfigFile, Place
 from healconsole.stores.redisaddress import SINGLE, parse_nodes, with_login
@@ -44,8 +44,7 @@ FOUR_EYES: Final = frozenset({"trip", "reset", "dry-run", "release", "undo"})
 _EMPTY: Final[Mapping[str, str]] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Frozen):
     """What this run of the console works on."""
 
     state_root: Path = Path("/var/lib/heal")
@@ -74,8 +73,7 @@ class Config:
     """argv that runs this program on another host; what follows ``{host}`` is run there."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Setting:
+class _Setting(Frozen):
     """One value of the configuration: its key, what reads it, and the variables that set it."""
 
     key: str
@@ -260,7 +258,7 @@ def _operators(files: Sequence[ConfigFile]) -> dict[str, Any]:
 
 def _thresholds(files: Sequence[ConfigFile]) -> Thresholds:
     values: dict[str, float] = {}
-    known = [entry.name for entry in fields(Thresholds)]
+    known = field_names(Thresholds)
     for file in files:
         for key, value in file.table("thresholds").items():
             place = file.place(key, "thresholds")

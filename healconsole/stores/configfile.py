@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from healconsole.core.frozen import Frozen, field
 from healconsole.stores.files import Missing, Unreadable, open_dir, read_name
 from healconsole.stores.toml import parse_toml
 
@@ -23,8 +23,7 @@ class ConfigError(Exception):
     """The configuration cannot be taken; one sentence with the place and the mend."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Frozen):
     """Where a value stands: a flag, a variable, or a line of a file."""
 
     where: str
@@ -36,8 +35,7 @@ class Place:
         return ConfigError(f"{self.where}: {wrong}; write {instead}")
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigFile:
+class ConfigFile(Frozen):
     """A file as it was read. Keys are spelled with ``_``, as the fields are."""
 
     path: Path

@@ -6,12 +6,12 @@ import bisect
 import re
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Final
 
 from healconsole.core.auditline import AuditEvent, AuditLine, AuditTail, UnparsableLine
 from healconsole.core.auditparse import LINE_MAX, parse_line
 from healconsole.core.fleetplace import place, told, told_place
+from healconsole.core.frozen import replace
 from healconsole.core.hostread import publishable
 from healconsole.stores.picture import LINES_MAX
 

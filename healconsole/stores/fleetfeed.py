@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from healconsole.core.frozen import Frozen, replace
 from healconsole.core.hostdoc import DOC_MAX
 from healconsole.core.snapshot import Snapshot, SourceHealth
 from healconsole.core.words import SourceState
@@ -31,8 +31,7 @@ _OVERLAP_MS: Final = 2_000
 _ANOMALIES_MAX: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class _Index:
+class _Index(Frozen):
     """What one question to Redis brought; an exception where one of its parts was refused."""
 
     now_ms: float

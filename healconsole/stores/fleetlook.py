@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from healconsole.core.frozen import Frozen
 from healconsole.core.halt import parse_halt, parse_halts, stopped
 from healconsole.core.records import MICRO, Corrupt, Policy
 from healconsole.core.storm import (
@@ -43,8 +43,7 @@ if TYPE_CHECKING:
 _SLOTS: Final = re.compile(r"(0|[1-9][0-9]{0,8}) (0|[1-9][0-9]{0,14})")
 
 
-@dataclass(frozen=True, slots=True)
-class Asker:
+class Asker(Frozen):
     """Who asks: a healer on a host, with its limits, for a scope."""
 
     healer: str

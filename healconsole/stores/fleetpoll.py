@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from queue import Empty, SimpleQueue
 from typing import Final
 
+from healconsole.core.frozen import replace
 from healconsole.core.snapshot import SourceHealth
 from healconsole.core.words import SourceState
 from healconsole.stores.fleethosts import read_hosts

@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 from healconsole.core.auditline import AuditEvent, AuditLine, UnparsableLine
 from healconsole.core.auditparse import RAW_MAX, READ_MAX, parse_line
+from healconsole.core.frozen import Frozen
 from healconsole.stores.files import Missing, Unreadable
 from healconsole.stores.logfile import LineSplitter, open_log
 
@@ -27,8 +27,7 @@ BUDGET: Final = 262_144
 """Bytes that one step of a scan takes by default: about 10 ms."""
 
 
-@dataclass(frozen=True, slots=True)
-class ScanStep:
+class ScanStep(Frozen):
     """What one step of a scan found."""
 
     lines: tuple[AuditLine, ...]
@@ -39,8 +38,7 @@ class ScanStep:
     """The end of the log in that direction was reached."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(Frozen):
     """An unbroken part of a log."""
 
     lines: tuple[AuditLine, ...]

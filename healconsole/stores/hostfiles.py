@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from healconsole.core.findings.facts import Process, TextFile
 from healconsole.core.findings.unitfile import Unit, parse_unit
+from healconsole.core.frozen import Frozen
 from healconsole.stores.files import Missing, Unreadable, kind
 
 LIMIT: Final = 1 << 20
@@ -21,8 +21,7 @@ _FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _PROC: Final = Path("/proc")
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(Frozen):
     """Directories (or files) of the host, by what is in them. The first weighs most."""
 
     units: tuple[Path, ...] = (

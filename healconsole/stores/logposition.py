@@ -11,11 +11,11 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from healconsole.core.auditparse import LINE_MAX
+from healconsole.core.frozen import Frozen
 from healconsole.stores.compressed import DAMAGED, Stream, plain_text
 from healconsole.stores.files import Missing, Unreadable
 from healconsole.stores.logfile import open_log
@@ -29,8 +29,7 @@ _BLOCK: Final = 262_144
 _POSITION: Final = re.compile(r"([0-9a-f]{16}) (0|[1-9][0-9]{0,17})")
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(Frozen):
     """A place in the log: which file, and how many bytes of its plain text were taken."""
 
     mark: str
@@ -41,8 +40,7 @@ class Position:
         return f"{self.mark} {self.offset}"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Frozen):
     """A whole line of the log, and where it was read."""
 
     line: bytes

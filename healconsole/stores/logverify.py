@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from healconsole.core.auditparse import READ_MAX
 from healconsole.core.auditwalk import ChainWalk, Place
+from healconsole.core.frozen import Frozen
 from healconsole.stores.compressed import DAMAGED, plain_text
 from healconsole.stores.files import Missing, Unreadable
 from healconsole.stores.rotated import log_of, rotations
@@ -16,8 +16,7 @@ from healconsole.stores.rotated import log_of, rotations
 _BLOCK: Final = 65_536
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
+class Verified(Frozen):
     """One log, walked."""
 
     files: tuple[Path, ...]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
 from healconsole.core.auditline import AuditEvent, AuditLine, AuditTail
+from healconsole.core.frozen import Frozen, replace
 from healconsole.core.halt import HaltRecord
 from healconsole.core.records import Corrupt
 from healconsole.core.request import Request
@@ -60,8 +61,7 @@ class Sources(Protocol):
     def host(self) -> str: ...
 
 
-@dataclass(frozen=True, slots=True)
-class FleetNews:
+class FleetNews(Frozen):
     """What Redis said; where it could not be asked, ``health`` says why and the rest is void."""
 
     health: SourceHealth

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Final
 
 from healconsole.core.findings.facts import TextFile
+from healconsole.core.frozen import replace
 from healconsole.stores.files import Missing, Unreadable
 from healconsole.stores.hostfiles import read_text
 

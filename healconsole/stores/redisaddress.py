@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote, unquote, urlsplit
+
+from healconsole.core.frozen import Frozen
 
 SINGLE: Final = ("redis", "rediss", "unix")
 SENTINEL: Final = ("redis+sentinel", "rediss+sentinel")
@@ -27,8 +28,7 @@ USER: Final = "HEAL_REDIS_USER"
 _MOST = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Nodes:
+class Nodes(Frozen):
     """Sentinels, or nodes of a Cluster."""
 
     scheme: str

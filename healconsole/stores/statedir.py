@@ -6,7 +6,6 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from functools import lru_cache
 from types import TracebackType
 from typing import Final, Self, TypeVar
@@ -14,6 +13,7 @@ from typing import Final, Self, TypeVar
 from healconsole.core.breaker import parse_breaker
 from healconsole.core.bucket import parse_bucket
 from healconsole.core.dryrun import effective
+from healconsole.core.frozen import replace
 from healconsole.core.intent import bucket_number, marker_key
 from healconsole.core.marker import parse_marker
 from healconsole.core.override import parse_override

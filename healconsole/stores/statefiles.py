@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final, TypeVar
 
 from healconsole.core.breaker import parse_breaker
 from healconsole.core.bucket import parse_bucket
 from healconsole.core.claim import parse_claim
 from healconsole.core.cycle import parse_cycle
+from healconsole.core.frozen import replace
 from healconsole.core.marker import parse_marker
 from healconsole.core.override import parse_override
 from healconsole.core.records import (

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from healconsole.core.auditline import AuditLine, UnparsableLine
 from healconsole.core.auditparse import READ_MAX
+from healconsole.core.frozen import Frozen
 from healconsole.stores.files import Missing, Unreadable
 from healconsole.stores.logfile import LineSplitter, open_log
 
@@ -25,8 +25,7 @@ _PRINT: Final = 256
 """Bytes before our position that must still be there: else the file was truncated and regrew."""
 
 
-@dataclass(frozen=True, slots=True)
-class TailStep:
+class TailStep(Frozen):
     """What one poll found."""
 
     lines: tuple[AuditLine, ...] = ()

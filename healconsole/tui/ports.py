@@ -7,10 +7,10 @@ read-only console is built with no acts at all.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from healconsole.core.auditline import AuditLine
+from healconsole.core.frozen import Frozen, field
 from healconsole.core.snapshot import CatalogEntry, HealerState, Snapshot
 from healconsole.core.view import Thresholds
 
@@ -175,8 +175,7 @@ class Guarded(Protocol):
         """Whether it was there at this time of Textual's clock."""
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Frozen):
     """How the console looks and what it says of itself."""
 
     host: str = ""

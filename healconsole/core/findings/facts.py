@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from healconsole.core.findings.unitfile import Unit
+from healconsole.core.frozen import Frozen, field
 from healconsole.core.snapshot import HealerState
 
 
-@dataclass(frozen=True, slots=True)
-class TextFile:
+class TextFile(Frozen):
     """A text file of the host."""
 
     path: str
@@ -19,8 +18,7 @@ class TextFile:
     """Of a program: ``bash``, ``python``, ``toml``."""
 
 
-@dataclass(frozen=True, slots=True)
-class PathFacts:
+class PathFacts(Frozen):
     """Owner and mode of a file or directory."""
 
     path: str
@@ -35,8 +33,7 @@ class PathFacts:
     """Users that it may belong to; empty: any."""
 
 
-@dataclass(frozen=True, slots=True)
-class DiskFacts:
+class DiskFacts(Frozen):
     """Room on the file system of ``path``: bytes and inodes."""
 
     path: str
@@ -46,8 +43,7 @@ class DiskFacts:
     inodes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+class Process(Frozen):
     """A process of the host."""
 
     pid: int
@@ -55,8 +51,7 @@ class Process:
     argv: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class HealerFacts:
+class HealerFacts(Frozen):
     """One healer: its state and its programs."""
 
     state: HealerState
@@ -74,8 +69,7 @@ class HealerFacts:
     """Longest cycle or act that its record and the end of the audit log tell of."""
 
 
-@dataclass(frozen=True, slots=True)
-class HostFacts:
+class HostFacts(Frozen):
     """Everything that the doctor judges."""
 
     now: float

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from healconsole.core.frozen import Frozen
 
 IDS: Final = (
     "no-idempotency",
@@ -39,8 +40,7 @@ IDS: Final = (
 """The findings that there are, in the order in which they are told."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Frozen):
     """What is wrong, where, why it matters, and how to mend it.
 
     ``what`` and ``where`` may hold text from outside.

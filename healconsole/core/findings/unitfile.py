@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+from healconsole.core.frozen import Frozen, field
 
 _UNITS: Final = {
     **dict.fromkeys(("us", "usec", "µs"), 1e-6),
@@ -24,8 +25,7 @@ _SPAN: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-zµ]*)\s*")
 _PREFIXES: Final = "@-:+!|"
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(Frozen):
     """A unit with its drop-ins. Keys are ``Section.Key``; a repeated key keeps all values."""
 
     name: str

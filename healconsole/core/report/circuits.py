@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 import re
 from collections import OrderedDict, deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from healconsole.core.auditline import AuditEvent
+from healconsole.core.frozen import Frozen, replace
 from healconsole.core.records import DEFAULT_POLICY, Policy
 from healconsole.core.words import FAILURES, Guardrail, Outcome
 
@@ -36,8 +37,7 @@ _FORCED_FOR = re.compile(r"forced open for ([0-9]{1,11}) s more")
 _UNTIL = re.compile(r"(?:held|forced-open) until ([0-9]{1,11})\b")
 
 
-@dataclass(frozen=True, slots=True)
-class Episode:
+class Episode(Frozen):
     """One time that a circuit was open, from its opening to what ended it."""
 
     host: str
@@ -59,8 +59,7 @@ class Episode:
     """Seconds for which it let nothing through; a half-open breaker lets its probe."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reset:
+class Reset(Frozen):
     """A circuit that an operator let act again."""
 
     at: float
@@ -72,8 +71,7 @@ class Reset:
     verb: str
 
 
-@dataclass(frozen=True, slots=True)
-class Circuits:
+class Circuits(Frozen):
     """The breakers of one healer over a span."""
 
     opened: int = 0

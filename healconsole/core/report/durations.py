@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 
 from healconsole.core.ages import DAY, HOUR, MINUTE
+from healconsole.core.frozen import Frozen
 
 
-@dataclass(frozen=True, slots=True)
-class DurationSummary:
+class DurationSummary(Frozen):
     """What a set of durations is like. Seconds; all None of an empty set but ``count``."""
 
     count: int = 0

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
 
 from healconsole.core.ages import HOUR
 from healconsole.core.auditline import AuditEvent
+from healconsole.core.frozen import Frozen
 from healconsole.core.report.durations import Durations, DurationSummary
 from healconsole.core.words import FAILURES, Guardrail, Outcome
 
@@ -20,8 +20,7 @@ MOST_OPEN = 10_000
 _LIVE = frozenset({*map(str, FAILURES), Outcome.STARTED, Outcome.DENIED})
 
 
-@dataclass(frozen=True, slots=True)
-class Repairs:
+class Repairs(Frozen):
     """Incidents of one healer."""
 
     healed: DurationSummary

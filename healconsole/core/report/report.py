@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from healconsole.core.auditline import AuditEvent, AuditLine, UnparsableLine
+from healconsole.core.frozen import Frozen
 from healconsole.core.records import DEFAULT_POLICY, Policy
 from healconsole.core.report.span import Span, day_of, days_of
 from healconsole.core.report.tally import OTHER, HealerCount, HealerTally
@@ -18,8 +18,7 @@ SAMPLES: Final = 5
 """Unparsable lines that are shown; all are counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Frozen):
     """One log that was read."""
 
     path: str
@@ -28,8 +27,7 @@ class Source:
     """Why not all of it could be read; empty if it could."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unparsable:
+class Unparsable(Frozen):
     """A line that did not parse, to be looked at."""
 
     path: str
@@ -38,8 +36,7 @@ class Unparsable:
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Frozen):
     """How much of the logs there was, and how much of it counts."""
 
     lines: int = 0
@@ -52,8 +49,7 @@ class Reading:
     sources: tuple[Source, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Frozen):
     """What a span of the audit log adds up to."""
 
     span: Span

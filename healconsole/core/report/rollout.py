@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 
+from healconsole.core.frozen import Frozen
 from healconsole.core.report.beats import Beats, beats_on
 from healconsole.core.report.report import Report
 from healconsole.core.report.sampling import Sample
@@ -22,8 +22,7 @@ class Level(StrEnum):
     STOP = "stop"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Frozen):
     """One question that the evidence was asked, and its answer."""
 
     level: Level
@@ -31,8 +30,7 @@ class Finding:
     answer: str
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Frozen):
     """What a step has shown."""
 
     healer: str
@@ -83,8 +81,7 @@ class Evidence:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(Frozen):
     """Whether to promote."""
 
     evidence: Evidence

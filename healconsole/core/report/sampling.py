@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from typing import Final
 
 from healconsole.core.auditline import AuditEvent
+from healconsole.core.frozen import Frozen, replace
 from healconsole.core.words import FAILURES, Outcome
 
 MOST: Final = 20
@@ -18,8 +18,7 @@ _TEXT = 1_000
 _NEW = frozenset({*map(str, FAILURES), Outcome.SUCCESS, Outcome.DRY_RUN})
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(Frozen):
     """One act, done or rehearsed, for a human to judge."""
 
     why: str

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date, timedelta
 
 from healconsole.core.ages import DAY, iso
 from healconsole.core.auditline import AuditEvent
+from healconsole.core.frozen import Frozen
 
 MOST_DAYS = 3_700
 """Days that are listed one by one: ten years."""
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Frozen):
     """From ``since`` (included) to ``until`` (excluded), both in epoch seconds."""
 
     since: float

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Final
 
+from healconsole.core.frozen import Frozen
 
-@dataclass(frozen=True, slots=True)
-class Step:
+
+class Step(Frozen):
     """One step: how long evidence is gathered on it, and what may act meanwhile."""
 
     word: str

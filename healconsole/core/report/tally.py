@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from healconsole.core.auditline import AuditEvent
+from healconsole.core.frozen import Frozen
 from healconsole.core.records import DEFAULT_POLICY, Policy
 from healconsole.core.report.circuits import Circuits, CircuitTally
 from healconsole.core.report.repairs import Repairs, RepairTally
@@ -36,8 +37,7 @@ class HostDay:
     """Of any outcome: a day with one is a day on which the healer lived."""
 
 
-@dataclass(frozen=True, slots=True)
-class HealerTally:
+class HealerTally(Frozen):
     """One healer over a span."""
 
     name: str

@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from healconsole.core.frozen import Frozen
+
 if TYPE_CHECKING:
     from healconsole.stores.apply import UndoRecord
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Frozen):
     """One act that took effect and can be taken back."""
 
     verb: str

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from healconsole.core.ages import clock_time
 from healconsole.core.auditdoubt import UNVERIFIED
 from healconsole.core.auditline import AuditEvent, AuditLine
+from healconsole.core.frozen import Frozen
 from healconsole.tui.widgets.cells import Cell, Line, cell, fit, gap
 from healconsole.tui.words import outcome_sign
 
 _BROAD = 100
 
 
-@dataclass(frozen=True, slots=True)
-class AuditColumns:
+class AuditColumns(Frozen):
     """Widths of the columns of an audit line. The rest of the line is free text."""
 
     width: int

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from healconsole.core.ages import age, countdown
+from healconsole.core.frozen import Frozen
 from healconsole.core.records import MICRO
 from healconsole.core.view import HealerRow
 from healconsole.core.words import Circuit
@@ -18,8 +18,7 @@ WIDE = 110
 _MAX_PIPS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
+class Columns(Frozen):
     """Widths of the columns. They depend on the terminal and the names, never on values."""
 
     name: int

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from healconsole.core.ages import age, clock_time
+from healconsole.core.frozen import Frozen
 from healconsole.core.request import waiting_words
 from healconsole.core.snapshot import Snapshot, SourceHealth
 from healconsole.core.stops import stops_said
@@ -30,8 +30,7 @@ _STATE_SIGNS: Mapping[str, tuple[str, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(Frozen):
     """What the status line says."""
 
     snapshot: Snapshot
