@@ -11,12 +11,12 @@ import importlib
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 from healconsole.cli.errors import DONE, INTERRUPTED, REFUSED, CommandError
 from healconsole.cli.output import complain
-from healconsole.cli.parser import Command, build_parser, split_command_line
+from healconsole.cli.parser import build_parser, split_command_line
 from healconsole.cli.uncollected import uncollected
 
 
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments, guarded = split_command_line(sys.argv[1:] if argv is None else list(argv))
     with uncollected():
-        parser = build_parser()
+        parser = build_parser(arguments)
         args = parser.parse_args(arguments)
     if guarded is not None and args.verb != "guard":
         parser.error("only guard takes a command behind --")
@@ -86,6 +86,8 @@ def _make_showable() -> None:
             stream.reconfigure(errors="replace")
 
 
-def _command(entry: str) -> Command:
+def _command(entry: str) -> Callable[[argparse.Namespace], int]:
     module, _, function = entry.partition(":")
-    return cast("Command", getattr(importlib.import_module(module), function))
+    return cast(
+        "Callable[[argparse.Namespace], int]", getattr(importlib.import_module(module), function)
+    )
