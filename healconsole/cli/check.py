@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-import traceback
 
 from healconsole.cli.errors import CommandError
 from healconsole.cli.output import complain, show
@@ -26,6 +25,8 @@ def run(args: argparse.Namespace) -> int:
     except OSError as error:
         answer = unknown(f"{error.filename or 'state'}: {error.strerror or error}")
     except Exception as error:  # noqa: BLE001 - an exit code of 1 would say WARNING
+        import traceback
+
         for line in traceback.format_exc().splitlines():
             complain(line)
         answer = unknown(f"healconsole failed: {type(error).__name__}")

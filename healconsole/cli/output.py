@@ -7,10 +7,8 @@ would obey.
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import shutil
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -45,6 +43,8 @@ def width() -> int | None:
     """Columns to keep to; None where the output is not a terminal and nothing need be cut."""
     if not sys.stdout.isatty():
         return None
+    import shutil
+
     return shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns
 
 
@@ -81,6 +81,8 @@ def to_json(value: object) -> str:
     >>> to_json({"scope": "re\x9bstart", "who": "Zoë"})
     '{"scope":"re\\u009bstart","who":"Zoë"}'
     """
+    import json
+
     return escape_json(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import orjson
@@ -187,6 +186,8 @@ def _rate(value: object, where: str) -> int:
         except FieldError:
             raise ValueError(f"{where} must be a decimal, not {value!r}") from None
     if type(value) is int or type(value) is float:
+        from decimal import Decimal, InvalidOperation
+
         try:
             # By way of its shortest spelling: 0.0167 is 16,700 millionths, not 16,699.
             rate_micro = int(Decimal(repr(value)) * MICRO)

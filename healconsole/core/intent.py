@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 
@@ -72,4 +71,6 @@ def marker_key(intent_text: str, n: int) -> str:
     >>> marker_key("restart_worker pid=12345", 5880000)[:16]
     '650c6c071a55284f'
     """
-    return hashlib.sha256(f"{intent_text}.{n}".encode()).hexdigest()
+    from hashlib import sha256  # loads a crypto library; a look computes no hash
+
+    return sha256(f"{intent_text}.{n}".encode()).hexdigest()

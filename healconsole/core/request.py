@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,7 +20,11 @@ class Asked(Frozen):
 
     def bytes_after(self) -> bytes | None:
         """What the file is to hold."""
-        return None if self.after is None else base64.b64decode(self.after, validate=True)
+        if self.after is None:
+            return None
+        from base64 import b64decode
+
+        return b64decode(self.after, validate=True)
 
 
 class Request(Frozen):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 
 _HEALER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -57,7 +56,9 @@ def scope_file_name(scope: str) -> str:
     cut = kept.rfind("%", _KEPT - 2)
     if cut >= 0:
         kept = kept[:cut]
-    return f"{kept}%~{hashlib.sha256(raw).hexdigest()[:32]}"
+    from hashlib import sha256  # loads a crypto library, for the rare long scope
+
+    return f"{kept}%~{sha256(raw).hexdigest()[:32]}"
 
 
 def scope_of_file(name: str) -> str:

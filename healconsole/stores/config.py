@@ -7,8 +7,6 @@ file before the machine's. What cannot be taken is an error that names where it 
 from __future__ import annotations
 
 import os
-import shlex
-import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -115,7 +113,7 @@ def load_config(
             break
     if "redis" in values:
         values["redis"] = _logged_in(str(values["redis"]), environ)
-    values.setdefault("host", socket.gethostname())
+    values.setdefault("host", os.uname().nodename)
     values["keymap"] = _keymap(loaded)
     values |= _operators(loaded)
     values["thresholds"] = _thresholds(loaded)
@@ -171,6 +169,8 @@ def _text(value: object, place: Place) -> str:
 
 def _command(value: object, place: Place) -> tuple[str, ...]:
     """A command with the place of a host in it: a list, or a text as a shell would split it."""
+    import shlex
+
     instead = 'a list such as ["ssh", "-o", "BatchMode=yes", "{host}", "healconsole"]'
     try:
         words = shlex.split(value) if isinstance(value, str) else value

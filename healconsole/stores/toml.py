@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from typing import Any
 
 
@@ -18,6 +17,8 @@ def parse_toml(raw: bytes) -> dict[str, Any]:
     Traceback (most recent call last):
     ValueError: Invalid value (at line 2, the last one)
     """
+    import tomllib  # most hosts have no file for it
+
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:

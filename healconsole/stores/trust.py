@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 from collections.abc import Sequence
 from typing import Final
@@ -82,7 +81,11 @@ def check_program(argv: Sequence[str], search: str) -> None:
         Untrusted: somebody else could have put something else there. What is not there is
             left to who runs it.
     """
-    program = argv[0] if "/" in argv[0] else shutil.which(argv[0], path=search) or ""
+    program = argv[0]
+    if "/" not in program:
+        from shutil import which
+
+        program = which(program, path=search) or ""
     scripts = [part for part in argv[1:] if part.startswith("/") and os.path.isfile(part)]  # noqa: PTH113
     interprets = os.path.basename(program).startswith(_INTERPRETERS)  # noqa: PTH119
     for path in [program, *(scripts[:1] if interprets else ())]:
