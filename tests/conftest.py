@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from healconsole.stores.redisserver import RedisServer
+from tests.nodes import cluster_of_two, sentinels
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +33,20 @@ def redis_server() -> Iterator[RedisServer]:
     """A real server of the test's own, to be stopped, frozen and restarted."""
     with RedisServer() as server:
         yield server
+
+
+@pytest.fixture
+def sentinel(tmp_path: Path) -> Iterator[tuple[str, RedisServer, RedisServer]]:
+    """A primary, its replica, and a Sentinel that watches them: address, primary, replica."""
+    with sentinels(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[tuple[RedisServer, RedisServer]]:
+    """Two nodes of a Cluster, with half of the slots each."""
+    with cluster_of_two(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from healconsole.stores.fleethosts import HOSTS_MAX, FleetHosts
 from healconsole.stores.fleetkeys import AUDIT, CHANGED, HOST, HOSTS
 from healconsole.stores.fleetpoll import SILENT, TIMEOUT_S, FleetPoll
 from healconsole.stores.picture import LINES_MAX, FleetNews
-from healconsole.stores.redislink import RedisLink, RedisUnknown
+from healconsole.stores.redislink import RedisLink, RedisUnknown, milliseconds
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -78,7 +78,7 @@ class FleetReader:
     def _index(self, client: Redis) -> _Index:
         since = self._since_ms - _OVERLAP_MS if self._since_ms else "-inf"
         with client.pipeline(transaction=False) as pipe:
-            pipe.time()
+            self._link.clock(pipe, HOSTS)
             pipe.zrange(HOSTS, 0, HOSTS_MAX - 1, withscores=True)
             pipe.zrangebyscore(CHANGED, since, "+inf", withscores=True)
             if self._last_event:
@@ -91,7 +91,7 @@ class FleetReader:
             raise now
         if isinstance(newest, list) and newest and newest[0][0] < self._last_event:
             self._last_event = b""  # another stream, or the clock of Redis went back
-        return _Index(now[0] * 1000 + now[1] / 1000, leases, changes, events)
+        return _Index(milliseconds(now), leases, changes, events)
 
     def _take_events(self, events: list[Entry] | Exception) -> None:
         if isinstance(events, Exception):

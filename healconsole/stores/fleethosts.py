@@ -17,7 +17,7 @@ from healconsole.core.hostread import (
 )
 from healconsole.core.snapshot import HealerState, Host
 from healconsole.stores.fleetkeys import HOSTS, LEASE_MAX_S, LEFT
-from healconsole.stores.redislink import RedisLink
+from healconsole.stores.redislink import RedisLink, milliseconds
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -220,7 +220,7 @@ def read_hosts(link: RedisLink, now: float) -> tuple[Host, ...]:
 
     def ask(client: Redis) -> list[Any]:
         with client.pipeline(transaction=False) as pipe:
-            pipe.time()
+            link.clock(pipe, HOSTS)
             pipe.zrange(HOSTS, 0, HOSTS_MAX - 1, withscores=True)
             return pipe.execute(raise_on_error=False)
 
@@ -229,5 +229,5 @@ def read_hosts(link: RedisLink, now: float) -> tuple[Host, ...]:
     if isinstance(clock, Exception) or isinstance(leases, Exception):
         return ()
     hosts.take_index(dict(leases), {})
-    hosts.judge(clock[0] * 1000 + clock[1] / 1000, now)
+    hosts.judge(milliseconds(clock), now)
     return hosts.hosts

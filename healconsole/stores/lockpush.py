@@ -9,14 +9,18 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final
 
-from healconsole.stores.redisclient import plain_client
+from healconsole.stores.redisaddress import CLUSTER
+from healconsole.stores.redisclient import plain_client, redis_errors
 from healconsole.stores.redislink import LOCK
 
 if TYPE_CHECKING:
     from redis import Redis
     from redis.connection import AbstractConnection
+
+    _Pair = tuple[AbstractConnection, AbstractConnection]
 
 Changed = Callable[["frozenset[bytes] | None"], None]
 """Takes the whole names of the locks that changed; None = any may have."""
@@ -54,34 +58,69 @@ class LockPush(threading.Thread):
 
     def run(self) -> None:
         """Listen until stopped."""
-        from redis.exceptions import RedisError
-
+        errors: tuple[type[Exception], ...] = (*redis_errors(), ValueError)
         while not self._ending.is_set():
             try:
                 with plain_client(self._url, self._timeout) as client:
                     self._listen(client)
-            except (RedisError, OSError, ValueError):
+            except errors:
                 pass  # whoever asks the same Redis for the locks says what is wrong with it
             self.by = ""
             self._ending.wait(_AGAIN_S)
 
-    def _listen(self, client: Redis) -> None:
+    def _listen(self, client: Any) -> None:  # noqa: ANN401 - of one server, or of a Cluster
         """Listen on connections of our own: one is told, the other asked for that.
 
+        Of a Cluster each primary tells of its own keys.
+
         Raises:
-            RedisError, OSError: it is over; or what is wanted is not to be had.
+            One of ``redis_errors``: it is over; or what is wanted is not to be had.
         """
-        pool = client.connection_pool
-        ear, mouth = pool.get_connection(), pool.get_connection()
-        try:
-            self.by = self._begin(ear, mouth)
-            if not self.by:
+        clustered = self._url.startswith(CLUSTER)
+        nodes = _primaries(client) if clustered else {"": client}
+        with ExitStack() as stack:
+            pairs = [_pair(stack, node) for node in nodes.values()]
+            means = {self._begin(ear, mouth) for ear, mouth in pairs}
+            if "" in means:
                 return
+            self.by = min(means)
             self._on_changed(None)
-            self._hear(ear, mouth)
+            if clustered:
+                self._hear_all(client, frozenset(nodes), pairs)
+            else:
+                self._hear(*pairs[0], self._ending)
+
+    def _hear_all(self, client: Any, known: frozenset[str], pairs: list[_Pair]) -> None:  # noqa: ANN401
+        """Hear every primary until one falls silent, or others are primaries."""
+        over = threading.Event()
+        ears = [
+            threading.Thread(target=self._hear_one, args=(*pair, over), name="locks", daemon=True)
+            for pair in pairs
+        ]
+        for each in ears:
+            each.start()
+        try:
+            asked = time.monotonic()
+            while not self._ending.is_set() and not over.wait(_WAIT_S):
+                if time.monotonic() - asked > _ALIVE_S:
+                    asked = time.monotonic()
+                    client.nodes_manager.initialize()
+                    if _primaries(client).keys() != known:
+                        return
         finally:
-            ear.disconnect()  # type: ignore[no-untyped-call]
-            mouth.disconnect()  # type: ignore[no-untyped-call]
+            over.set()
+            for each in ears:
+                each.join()
+
+    def _hear_one(
+        self, ear: AbstractConnection, mouth: AbstractConnection, over: threading.Event
+    ) -> None:
+        try:
+            self._hear(ear, mouth, over)
+        except redis_errors():
+            pass  # as in `run`
+        finally:
+            over.set()
 
     def _begin(self, ear: AbstractConnection, mouth: AbstractConnection) -> str:
         from redis.exceptions import ResponseError
@@ -109,9 +148,11 @@ class LockPush(threading.Thread):
             return False
         return True
 
-    def _hear(self, ear: AbstractConnection, mouth: AbstractConnection) -> None:
+    def _hear(
+        self, ear: AbstractConnection, mouth: AbstractConnection, over: threading.Event
+    ) -> None:
         asked = time.monotonic()
-        while not self._ending.is_set():
+        while not over.is_set():
             if ear.can_read(timeout=_WAIT_S):
                 message: Any = ear.read_response()
                 self._on_changed(_named(message))
@@ -119,6 +160,20 @@ class LockPush(threading.Thread):
                 # A server that is gone without a word, or that forgot what we asked it for.
                 asked = time.monotonic()
                 _said(mouth, "PING")
+
+
+def _primaries(client: Any) -> dict[str, Redis]:  # noqa: ANN401 - redis-py leaves this untyped
+    """The primaries of a Cluster by their addresses."""
+    return {node.name: node.redis_connection for node in client.get_primaries()}
+
+
+def _pair(stack: ExitStack, node: Redis) -> _Pair:
+    """Two connections to one server, closed with ``stack``."""
+    made = []
+    for _ in range(2):
+        made.append(node.connection_pool.get_connection())
+        stack.callback(made[-1].disconnect)
+    return made[0], made[1]
 
 
 def _said(connection: AbstractConnection, *words: object) -> Any:  # noqa: ANN401 - what Redis says

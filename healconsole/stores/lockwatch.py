@@ -41,6 +41,8 @@ class LockWatch:
         self._clock = clock
         self._locks: dict[bytes, Lock] = {}
         self._cursor = 0
+        self._nodes: list[Redis] = []
+        """Servers that the walk has still to go over; where it is in the first says the cursor."""
         self._walking = True
         self._seen: set[bytes] = set()
         self._walked_s = 0.0
@@ -61,6 +63,7 @@ class LockWatch:
     def walk_again(self) -> None:
         """Begin a walk: something may have been missed."""
         self._cursor, self._walking, self._seen, self._walked_s = 0, True, set(), 0.0
+        self._nodes = []
 
     def read(self, keys: Collection[bytes]) -> None:
         """Read these locks again; they changed.
@@ -80,18 +83,13 @@ class LockWatch:
         Raises:
             RedisUnknown: nothing is known, or there are more than `LOCKS_MAX` locks.
         """
-        if self._link.clustered:
-            # There is no one index and no one cursor: each look walks all nodes.
-            found = self._link.scan_locks(self._clock())
-            self._locks = {raw(LOCK + lock.key): lock for lock in found}
-            self._walking, self.complete = False, True
-            return
         self._link.ask(lambda client: self._look(client, pushed=pushed))
         if len(self._locks) > LOCKS_MAX:
             raise RedisUnknown(f"more than {LOCKS_MAX} locks: something makes locks of data")
 
     def _look(self, client: Redis, *, pushed: bool) -> None:
-        index = _index(client)
+        # In a Cluster each lock is in an index of its own slot, which only its name leads to.
+        index = set() if self._link.clustered else _index(client)
         now = self._clock()
         due = {
             key
@@ -106,18 +104,22 @@ class LockWatch:
 
     def _walk(self, client: Redis, *, pushed: bool) -> None:
         began = time.monotonic()
-        if self._cursor == 0:
-            self._link.require_primary(client)
+        if not self._nodes:
+            self._nodes = self._link.walked(client)
+            if not self._link.clustered:
+                self._link.require_primary(client)
         while True:
-            page: Any = client.scan(self._cursor, match=f"{LOCK}*", count=_COUNT)
+            page: Any = self._nodes[0].scan(self._cursor, match=f"{LOCK}*", count=_COUNT)
             self._cursor, keys = page
             self._seen.update(keys)
             self._read(client, [key for key in keys if key not in self._locks])
             if len(self._locks) > LOCKS_MAX:
                 break
             if self._cursor == 0:
-                self._end_walk(client, began, pushed=pushed)
-                return
+                del self._nodes[0]
+                if not self._nodes:
+                    self._end_walk(client, began, pushed=pushed)
+                    return
             if time.monotonic() - began > _SLICE_S:
                 break
         self._walked_s += time.monotonic() - began
@@ -137,7 +139,13 @@ class LockWatch:
         asked = list(keys)
         found = {
             raw(LOCK + lock.key): lock
-            for lock in read_locks(client, asked, self._clock(), time.monotonic())
+            for lock in read_locks(
+                client,
+                asked,
+                self._clock(),
+                time.monotonic(),
+                at_once=not self._link.clustered,
+            )
         }
         for key in asked:
             lock = found.get(key)

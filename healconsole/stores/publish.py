@@ -32,7 +32,7 @@ from healconsole.stores.fleetkeys import (
     POSITION,
 )
 from healconsole.stores.logposition import Entry, entries_since, parse_position
-from healconsole.stores.redislink import RedisLink
+from healconsole.stores.redislink import RedisLink, milliseconds
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -123,14 +123,15 @@ class Publisher:
         return b"".join(line for _, line in lines.values()), len(lines), left_off
 
     def _put(self, client: Redis, document: bytes, *, new: bool) -> bool:
-        seconds, micros = client.time()
-        now_ms = int(seconds) * 1000 + int(micros) // 1000
+        now_ms = int(milliseconds(self._link.clock(client, HOSTS)))
         key = HOST + self._host
         # A Redis that came back empty, or was failed over, has not what it was told.
         there: Any = 0 if new else client.expire(key, KEPT_S)
         with client.pipeline(transaction=False) as pipe:
             if not there:
                 pipe.set(key, document, ex=KEPT_S)
+                if self._link.clustered:
+                    pipe.execute()  # the rest may lie on another node, which would be ahead
                 pipe.zadd(CHANGED, {self._host: now_ms})
             pipe.expire(POSITION + self._host, KEPT_S)
             pipe.zadd(HOSTS, {self._host: now_ms + self._lease_ms})

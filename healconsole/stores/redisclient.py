@@ -130,7 +130,7 @@ def plain_client(url: str, timeout: float | None = None) -> Redis:
 
     Raises:
         ValueError: ``url`` is no Redis address.
-        redis.RedisError, OSError: no Sentinel, or no node of the Cluster, answers.
+        One of :func:`redis_errors`: no Sentinel, or no node of the Cluster, answers.
     """
     from redis import Redis
     from redis.connection import Connection, ConnectionPool, parse_url
@@ -231,11 +231,20 @@ def _cluster(nodes: Nodes, timeout: float | None) -> Redis:
     return made  # type: ignore[no-any-return] # it has the commands of one server
 
 
+def redis_errors() -> tuple[type[Exception], ...]:
+    """What redis-py raises: where no node of a Cluster answers it is no ``RedisError``."""
+    from redis.exceptions import RedisClusterException, RedisError
+
+    return RedisError, RedisClusterException, OSError
+
+
 def unknown(error: Exception, where: str, timeout: float) -> RedisUnknown:
     """Return what an error of redis-py means for who asked, with its mend."""
     from redis import exceptions as of
 
     said = str(error)
+    if isinstance(error, of.RedisClusterException):
+        return RedisUnknown(f"{where} cannot be reached: {said}", unanswered=True)
     if isinstance(error, of.AuthenticationError):
         why = f"{where} refuses the password: put the right one into the Redis address"
     elif isinstance(error, of.NoPermissionError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 
-from healconsole.stores.redisclient import plain_client, unknown
+from healconsole.stores.redisclient import plain_client, redis_errors, unknown
 from healconsole.stores.redislink import RedisLink
 
 
@@ -15,8 +15,6 @@ def redis_skew(url: str, clock: Callable[[], float], timeout: float = 2.0) -> fl
     Raises:
         RedisUnknown: it did not say; the message holds no password.
     """
-    from redis import RedisError
-
     where = RedisLink(url).where
     try:
         with closing(plain_client(url, timeout)) as client:
@@ -24,6 +22,6 @@ def redis_skew(url: str, clock: Callable[[], float], timeout: float = 2.0) -> fl
             asked = clock()
             seconds, micros = client.time()
             answered = clock()
-    except (RedisError, OSError) as error:
+    except redis_errors() as error:
         raise unknown(error, where, timeout) from error
     return float(seconds) + float(micros) / 1e6 - (asked + answered) / 2

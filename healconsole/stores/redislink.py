@@ -17,7 +17,13 @@ from healconsole.core.halt import HaltRecord, halted, parse_halt
 from healconsole.core.records import Corrupt
 from healconsole.core.snapshot import Lock
 from healconsole.stores import redisaddress
-from healconsole.stores.redisclient import RedisUnknown, plain_client, unknown, within
+from healconsole.stores.redisclient import (
+    RedisUnknown,
+    plain_client,
+    redis_errors,
+    unknown,
+    within,
+)
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -80,6 +86,21 @@ class RedisLink:
     def _index(self, name: str) -> str:
         """The index that the lock ``name`` is in; in a Cluster one of its own, in its slot."""
         return self.pair(name, f"{LOCKS}:")[0] if self.clustered else LOCKS
+
+    def clock(self, client: Any, key: str) -> Any:  # noqa: ANN401 - or a pipeline
+        """Ask for the time of the server that has ``key``; :func:`milliseconds` reads the reply.
+
+        Of a Cluster each node has a clock of its own.
+        """
+        if self.clustered:
+            return client.execute_command("EVAL", "return redis.call('TIME')", 1, raw(key))
+        return client.time()
+
+    def walked(self, client: Any) -> list[Redis]:  # noqa: ANN401 - or a Cluster's
+        """The servers to walk over: each primary of a Cluster."""
+        if self.clustered:
+            return [node.redis_connection for node in client.get_primaries()]
+        return [client]
 
     def scan_locks(self, now: float) -> tuple[Lock, ...]:
         """Return all locks, ordered by key. Walks with SCAN, which blocks nobody.
@@ -180,10 +201,8 @@ class RedisLink:
         found: dict[str, Lock] = {}
         if not self.clustered:
             self.require_primary(client)
-            self._walk(client, client, now, began, found)
-        else:
-            for node in client.get_primaries():
-                self._walk(node.redis_connection, client, now, began, found)
+        for node in self.walked(client):
+            self._walk(node, client, now, began, found)
         return tuple(found[key] for key in sorted(found))
 
     def _walk(
@@ -234,8 +253,6 @@ class RedisLink:
         Raises:
             RedisUnknown: there is no answer.
         """
-        from redis.exceptions import RedisError
-
         try:
             with within(self._timeout):
                 if self._client is None:
@@ -246,7 +263,7 @@ class RedisLink:
             raise RedisUnknown(
                 "the Redis address is none: write redis://[user:password@]host[:port][/db]"
             ) from error
-        except (RedisError, OSError) as error:
+        except redis_errors() as error:
             if self._url.startswith(redisaddress.SENTINEL + redisaddress.CLUSTER):
                 # Another one may be the primary by now.
                 self.close()
@@ -277,6 +294,16 @@ def read_locks(
             expires_at=at + left / 1000 if left >= 0 else None,
             fence=int(fence) if isinstance(fence, bytes) and fence.isdigit() else None,
         )
+
+
+def milliseconds(reply: Any) -> float:  # noqa: ANN401 - redis-py leaves this untyped
+    """What ``TIME`` says, in milliseconds since the epoch.
+
+    >>> milliseconds([b"1764000000", b"2500"])
+    1764000000002.5
+    """
+    seconds, micros = reply
+    return int(seconds) * 1000 + int(micros) / 1000
 
 
 @cache
