@@ -61,6 +61,17 @@ def live(snapshot: Snapshot) -> bool:
     return {health.state for health in healths} == {SourceState.LIVE}
 
 
+def nobody_answers(url: str, log: Path) -> None:
+    """Every question to a Redis that is gone comes to nothing, in one way."""
+    with closing(RedisLink(url)) as link:
+        with pytest.raises(RedisUnknown, match="cannot be reached"):
+            link.halt()
+        with pytest.raises(RedisUnknown):
+            Publisher(link, "web-01", log).tell(scenes.healthy(), time.time())
+    with pytest.raises(RedisUnknown):
+        redis_skew(url, time.time)
+
+
 def test_a_cluster_holds_the_fleet(
     cluster: tuple[RedisServer, RedisServer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,13 +123,7 @@ def test_a_cluster_holds_the_fleet(
     finally:
         watcher.feed.stop()
     one.stop()
-    with closing(RedisLink(url)) as link:
-        with pytest.raises(RedisUnknown, match="cannot be reached"):
-            link.halt()
-        with pytest.raises(RedisUnknown):
-            Publisher(link, "web-01", log).tell(scenes.healthy(), time.time())
-    with pytest.raises(RedisUnknown):
-        redis_skew(url, time.time)
+    nobody_answers(url, log)
 
 
 def test_the_fleet_is_told_again_after_a_failover(
