@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
@@ -43,13 +44,23 @@ _key_of = lru_cache(_KEPT)(marker_key)
 _file_of = lru_cache(_KEPT)(scope_file_name)
 
 
+_REALTIME_COARSE: Final = 5
+"""A clock of Linux that Python has no name for: the one that times of files are taken from."""
+
+
+def _tick() -> int:
+    """The time that a file changed now is given at least, in nanoseconds since the epoch."""
+    return time.clock_gettime_ns(_REALTIME_COARSE)
+
+
 class StateDir:
     """The guard state of one healer, read again and again by one process.
 
     A denial is the common case and costs microseconds: descriptors of the directories stay
     open, and that ``hold`` and ``dry-run`` are absent is known until their directory
-    changes. A directory that was replaced is noticed by the times of its parent, which some
-    kernels keep to 4 ms; whoever commits reads anew under the lock (``commit.hold``).
+    changes. A directory that was replaced is noticed by the times of its parent. Some kernels
+    and file systems keep these to 4 ms, so times that young are not relied on; and whoever
+    commits reads anew under the lock (``commit.hold``).
 
     Safe to use from several threads.
     """
@@ -150,18 +161,19 @@ class StateDir:
 
     def _notice_changes(self) -> None:
         info = os.fstat(self.fd)
-        stamp = (info.st_mtime_ns, info.st_ctime_ns)
-        if stamp == self._stamp:
+        if (info.st_mtime_ns, info.st_ctime_ns) == self._stamp:
             return
         # Removed, renamed, or something in it was: the name may lead elsewhere by now. If it
         # leads nowhere, what is still open says what was true last, and the commit refuses.
         if not self._pinned:
             with suppress(Missing, Unreadable):
                 self.reopen()
-                info = os.fstat(self.fd)
-                stamp = (info.st_mtime_ns, info.st_ctime_ns)
         self._forget()
-        self._stamp = stamp
+        tick = _tick()
+        info = os.fstat(self.fd)
+        stamp = (info.st_mtime_ns, info.st_ctime_ns)
+        if max(stamp) < tick:
+            self._stamp = stamp
 
     def _forget(self) -> None:
         for fd in self._dirs.values():
@@ -209,8 +221,10 @@ class StateDir:
         fd = self._dir("claims")
         if not isinstance(fd, int):
             return () if fd is None else (fd,)
-        changed = os.fstat(fd).st_mtime_ns
-        if changed != self._slots[0]:
-            self._slots = (changed, slots_in(os.listdir(fd)))  # noqa: PTH208 - of a descriptor
-        found = [read_claim(fd, slot) for slot in self._slots[1]]
-        return tuple([claim for claim in found if claim is not None])
+        if os.fstat(fd).st_mtime_ns != self._slots[0]:
+            tick = _tick()
+            changed = os.fstat(fd).st_mtime_ns
+            found = slots_in(os.listdir(fd))  # noqa: PTH208 - of a descriptor
+            self._slots = (changed if changed < tick else -1, found)
+        claims = [read_claim(fd, slot) for slot in self._slots[1]]
+        return tuple([claim for claim in claims if claim is not None])

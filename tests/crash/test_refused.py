@@ -9,7 +9,7 @@ import pytest
 
 from tests.crash.cycles import LANGUAGES, Running, run
 from tests.crash.scenarios import Scenario, sample, what_came_after
-from tests.crash.scene import LONG, NOON, SCOPE, Scene
+from tests.crash.scene import INTENT, LONG, NOON, SCOPE, Scene
 from tests.crash.shims import Shims, Started
 from tests.crash.tracing import CHANGES, Call, attached, calls_in
 
@@ -73,6 +73,24 @@ def test_a_call_is_refused(language: str, error: str, stays: str, tmp_path: Path
             not_acted += refused(scene, before, cycle, where)
             what_came_after(scene, scenario, number, where, cycle)
     assert not_acted, "none of the refusals came before the act"
+
+
+def test_a_clock_that_is_not_there_for_once_ends_no_deadline(tmp_path: Path) -> None:
+    """Else what ``decide`` was about to say is cut off, and half an intent is another intent."""
+    calls_of("bash", PROBE, tmp_path / "count")
+    looks = calls_in(tmp_path / "count" / "trace", about="/proc/uptime")
+    # The second and the fourth set the deadlines of detect and decide.
+    for call in looks if LONG else looks[1:4:2]:
+        scene = Scene(tmp_path / str(call))
+        PROBE.prepare(scene)
+        cycle = LANGUAGES["bash"](scene, PROBE.environ(scene))
+        with attached(cycle.pid, CALLS, call.inject("error=EIO")):
+            cycle.go()
+            assert cycle.status() == 0, scene.said
+        cycle.gone()
+        assert scene.said.count("/proc/uptime") <= 1
+        assert [event.get("intent") for event in scene.events()][1:] == [INTENT, INTENT]
+        assert scene.count("success") == 1
 
 
 @cache

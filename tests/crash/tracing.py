@@ -75,15 +75,16 @@ class Call:
         return f"{self.name} {self.nth}"
 
 
-def calls_in(log: Path) -> tuple[Call, ...]:
-    """The calls that a log of strace tells of, in their order."""
+def calls_in(log: Path, about: str = "") -> tuple[Call, ...]:
+    """The calls that a log of strace tells of, in their order; those with ``about`` in them."""
     found: list[Call] = []
     seen: Counter[str] = Counter()
     for line in log.read_text(errors="replace").splitlines():
         name = line.partition("(")[0]
         if name.isidentifier() and not line.startswith("<... "):
             seen[name] += 1
-            found.append(Call(name, seen[name]))
+            if about in line:
+                found.append(Call(name, seen[name]))
     return tuple(found)
 
 

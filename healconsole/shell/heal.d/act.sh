@@ -90,7 +90,7 @@ _heal_hear() {
         _heal_heard=late
         return 1
       fi
-      left=1 gone=1
+      left=$_HEAL_LOOK gone=1
     fi
     if ((_heal_lease_every && left > _heal_lease_every)); then left=$_heal_lease_every; fi
     _heal_until_alive

@@ -20,13 +20,16 @@ _heal_clock() {
 }
 
 # Milliseconds that only count, in _heal_num: for durations and deadlines.
+_heal_tick_ahead=''
 _heal_ticks() {
   local up
-  # The wall clock steps; the time since boot does not.
+  # The wall clock steps; the time since boot does not. Where that cannot be read for once, the shell's own
+  # seconds stand in, as far ahead as it was: a deadline is not to be met by another clock.
   if IFS=' ' read -r up _ </proc/uptime 2>/dev/null && [[ $up == [0-9]*.[0-9][0-9] && ${up%.*} != *[!0-9]* ]]; then
     _heal_num=$((${up%.*} * 1000 + 10#${up#*.} * 10))
+    [[ -n $_heal_tick_ahead ]] || _heal_tick_ahead=$((_heal_num - SECONDS * 1000))
   else
-    _heal_num=$((SECONDS * 1000))
+    _heal_num=$((SECONDS * 1000 + _heal_tick_ahead))
   fi
 }
 

@@ -185,7 +185,7 @@ _heal_capture() {
   child=$!
   set +m
   exec {report}>&-
-  local deadline gone=0
+  local deadline gone=0 late=0
   _heal_ticks
   _heal_millis_of "$limit" deadline
   ((deadline += _heal_num)) || :
@@ -195,11 +195,11 @@ _heal_capture() {
     left=$((deadline - _heal_num))
     rc=0
     if ((left <= 0)); then
-      if kill -0 "$child" 2>/dev/null; then
+      if ((late)) || kill -0 "$child" 2>/dev/null; then
         rc=142
         break
       fi
-      left=1 gone=1
+      left=$_HEAL_LOOK gone=1 late=1
     fi
     _heal_until_alive
     ((left <= _HEAL_LOOK)) || left=$_HEAL_LOOK
@@ -207,7 +207,8 @@ _heal_capture() {
     IFS= read -r -d $'\x1e' -t "$left" -u "$answers" part || rc=$?
     _heal_captured+=$part
     ((rc > 128)) || break
-    if ((gone)); then
+    # What was cut off by its time is no answer: half an intent is another intent.
+    if ((gone)) && [[ -z $part ]]; then
       rc=1
       break
     fi
