@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +12,33 @@ import pytest
 
 from healconsole.stores.redisserver import RedisServer
 from tests.nodes import cluster_of_two, sentinels
+
+IN_MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a private directory there
+ROOM = 1 << 30
+"""Bytes that the suite may take there at most; it takes a tenth of that."""
+
+
+def pytest_configure() -> None:
+    """Make the environment of every process of the suite cheap; also in each worker.
+
+    The suite starts the program hundreds of times: with ``PYTHONDONTWRITEBYTECODE``, as images of
+    containers set it, each would compile it again. And every act of a healer waits for the disk a
+    dozen times, which proves nothing here: what a disk keeps, ``tests/crash`` asks a file system
+    of its own.
+    """
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    if "TMPDIR" not in os.environ and _has_room(IN_MEMORY):
+        os.environ["TMPDIR"] = str(IN_MEMORY)
+        tempfile.tempdir = None
+
+
+def _has_room(place: Path) -> bool:
+    """Whether files can be kept and programs be run there."""
+    if not os.access(place, os.W_OK):
+        return False
+    found = os.statvfs(place)
+    return found.f_bavail * found.f_frsize >= ROOM and not found.f_flag & os.ST_NOEXEC
 
 
 @pytest.fixture(scope="session")
