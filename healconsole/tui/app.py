@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from textual import work
 from textual._time import get_time
 from textual.app import App
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.events import Event, InputEvent, Paste
 from textual.events import Key as KeyPressed
@@ -107,6 +107,7 @@ class ConsoleApp(FailingApp):
         self.board = Board(view.thresholds)
         self._feed: Feed = feed_factory(self._taken)
         self._last_word = 0.0
+        self._displays: dict[str, str] = {}
         self._spared = 100
         """Healers that were there when the garbage collector was last told to leave them alone."""
         if first != EMPTY:
@@ -221,6 +222,13 @@ class ConsoleApp(FailingApp):
     def key_name(self, key: Key) -> str:
         """Return the first of the keys that ``key`` is bound to."""
         return self.keys_of(key).split(",", 1)[0]
+
+    def key_display(self, name: str) -> str:
+        """Return how a key is written on the screen."""
+        shown = self._displays.get(name)
+        if shown is None:
+            shown = self._displays[name] = self.get_key_display(Binding(name, ""))
+        return shown
 
     @property
     def more_keys(self) -> tuple[Key, ...]:

@@ -1,16 +1,19 @@
 """The rows of all healers, kept up to date for what they cost.
 
 A snapshot computes the rows of the healers that changed in it, a tick those in sight and a slice
-of the rest: a thousand healers cost what ten do.
+of the rest, and a row that changed its word goes to its new place alone: ten thousand healers
+cost what ten do.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from healconsole.core.snapshot import EMPTY, HealerState, Snapshot
+from healconsole.core.snapshot import HealerState, Snapshot
 from healconsole.core.trouble import RANKS
-from healconsole.core.view import HealerRow, Thresholds, counts, healer_row
+from healconsole.core.view import HealerRow, Thresholds, healer_row
 
 SLICE = 32
 """Rows out of sight that one tick computes again."""
@@ -19,15 +22,17 @@ _RANK = {word: rank for rank, word in enumerate(RANKS)}
 
 
 class Board:
-    """Rows by name, and in order: the worst first."""
+    """Rows by name, and in order: the worst first, then by name."""
 
     def __init__(self, thresholds: Thresholds) -> None:
         self._thresholds = thresholds
-        self._snapshot = EMPTY
+        self._taken: tuple[HealerState, ...] = ()
         self._healers: dict[str, HealerState] = {}
         self._rows: dict[str, HealerRow] = {}
-        self._order: tuple[str, ...] = ()
-        self._counts: Mapping[str, int] = {}
+        self._places: list[tuple[int, str]] = []
+        """Rank and name of each row, in order."""
+        self._order: tuple[str, ...] | None = ()
+        self._numbers: Counter[str] = Counter()
         self._next = 0
         self._listed: tuple[HealerRow, ...] | None = ()
         self._longest = 12
@@ -35,13 +40,25 @@ class Board:
     @property
     def counts(self) -> Mapping[str, int]:
         """How many healers are in which state, worst first."""
-        return self._counts
+        return {word: self._numbers[word] for word in RANKS if self._numbers[word]}
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """All names, worst first; the very same until one comes, goes or changes its place."""
+        if self._order is None:
+            self._order = tuple(name for _, name in self._places)
+        return self._order
+
+    @property
+    def by_name(self) -> Mapping[str, HealerRow]:
+        """All rows as they are now; it goes on to change."""
+        return self._rows
 
     @property
     def rows(self) -> tuple[HealerRow, ...]:
         """All rows, worst first; the very same until one of them changes."""
         if self._listed is None:
-            self._listed = tuple(self._rows[name] for name in self._order)
+            self._listed = tuple(map(self._rows.__getitem__, self.order))
         return self._listed
 
     def healer(self, name: str | None) -> HealerState | None:
@@ -55,33 +72,49 @@ class Board:
 
     def take(self, snapshot: Snapshot, now: float) -> None:
         """Take a snapshot over; the feed hands on what did not change as the same object."""
-        old, self._snapshot = self._healers, snapshot
-        self._healers = {healer.id: healer for healer in snapshot.healers}
-        if self._healers.keys() != old.keys():
-            self._longest = max(map(len, self._healers), default=12)
-        fresh: dict[str, HealerRow] = {}
-        for name, healer in self._healers.items():
-            if old.get(name) is healer:
-                fresh[name] = self._rows[name]
-            else:
-                fresh[name] = healer_row(healer, now, self._thresholds)
-        self._replace(fresh)
+        before, self._taken = self._taken, snapshot.healers
+        if len(before) == len(self._taken):
+            pairs = zip(before, self._taken, strict=True)
+            changed = [(old, new) for old, new in pairs if old is not new]
+            if all(old.id == new.id for old, new in changed):
+                for _, healer in changed:
+                    self._take(healer, now)
+                return
+        healers = {healer.id: healer for healer in self._taken}
+        for gone in self._healers.keys() - healers.keys():
+            del self._healers[gone]
+            self._leave(gone, self._rows.pop(gone))
+        for name, healer in healers.items():
+            if self._healers.get(name) is not healer:
+                self._take(healer, now)
+        self._longest = max(map(len, healers), default=12)
 
     def freshen(self, in_sight: Iterable[str], now: float) -> None:
         """Compute for ``now`` what is in sight, and a slice of the rest."""
         names = set(in_sight) & self._healers.keys()
-        if len(names) < len(self._order):
-            names.update(self._order[self._next : self._next + SLICE])
-            self._next = (self._next + SLICE) % len(self._order)
-        made = {name: healer_row(self._healers[name], now, self._thresholds) for name in names}
-        self._replace({**self._rows, **made})
+        order = self.order
+        if len(names) < len(order):
+            names.update(order[self._next : self._next + SLICE])
+            self._next = (self._next + SLICE) % len(order)
+        for name in names:
+            self._take(self._healers[name], now)
 
-    def _replace(self, fresh: dict[str, HealerRow]) -> None:
-        moved = fresh.keys() != self._rows.keys() or any(
-            row is not (old := self._rows[name]) and row.word != old.word
-            for name, row in fresh.items()
-        )
-        self._rows, self._listed = fresh, None
-        if moved:
-            self._order = tuple(sorted(fresh, key=lambda name: (_RANK[fresh[name].word], name)))
-            self._counts = counts(fresh.values())
+    def _take(self, healer: HealerState, now: float) -> None:
+        row = healer_row(healer, now, self._thresholds)
+        name = row.name
+        self._healers[name] = healer
+        old = self._rows.get(name)
+        self._rows[name], self._listed = row, None
+        if old is not None:
+            if old.word == row.word:
+                return
+            self._leave(name, old)
+        insort(self._places, (_RANK[row.word], name))
+        self._numbers[row.word] += 1
+        self._order = None
+
+    def _leave(self, name: str, row: HealerRow) -> None:
+        """Take a row out of the place that it had."""
+        del self._places[bisect_left(self._places, (_RANK[row.word], name))]
+        self._numbers[row.word] -= 1
+        self._order = self._listed = None

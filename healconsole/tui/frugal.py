@@ -18,6 +18,8 @@ from rich.style import Style
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.strip import Strip
 
+from healconsole.tui.spans import SpansUpdate
+
 _MERGE_GAP = 6
 """Unchanged cells between two changed ones that are sent again: to move costs as much."""
 
@@ -127,7 +129,7 @@ class FrugalUpdate(CompositorUpdate):
 
 def frugal(update: RenderableType | None, terminal: Terminal) -> RenderableType | None:
     """Return ``update`` so that it sends only what changed, if it is of a kind that can."""
-    if isinstance(update, LayoutUpdate | ChopsUpdate):
+    if isinstance(update, LayoutUpdate | ChopsUpdate | SpansUpdate):
         # Textual itself takes its updates for renderables, though they render in another way.
         return cast("RenderableType", FrugalUpdate(update, terminal))
     return update
@@ -135,7 +137,9 @@ def frugal(update: RenderableType | None, terminal: Terminal) -> RenderableType 
 
 def _pieces(update: CompositorUpdate) -> Iterator[tuple[int, int, Strip]]:
     """The strips of an update with the (column, row) at which each begins."""
-    if isinstance(update, LayoutUpdate):
+    if isinstance(update, SpansUpdate):
+        yield from update.pieces
+    elif isinstance(update, LayoutUpdate):
         left, top, _, _ = update.region
         for y, strips in enumerate(update.strips, top):
             yield left, y, Strip.join(strips)

@@ -20,6 +20,7 @@ from textual.widgets import Button, Input, Label, Static
 from healconsole.core.text import visible
 from healconsole.tui.ports import Acts
 from healconsole.tui.safetext import plain
+from healconsole.tui.spans import SpanCompositor
 from healconsole.tui.widgets.cells import TONE_CLASSES
 from healconsole.tui.widgets.field import Field
 
@@ -55,6 +56,7 @@ class AskingDialog(ModalScreen[None]):
 
     def __init__(self, acts: Acts | None) -> None:
         super().__init__(classes="act")
+        self._compositor = SpanCompositor()
         self._acts = acts
         self.busy = False
         """Whether an act is under way: nothing is asked, and nothing closes, until it ended."""

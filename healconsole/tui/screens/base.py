@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.css.query import NoMatches
 from textual.screen import Screen
 
 from healconsole.core.snapshot import HealerState, Snapshot
 from healconsole.tui import keys
 from healconsole.tui.keys import Key
+from healconsole.tui.spans import SpanCompositor
 from healconsole.tui.widgets.cells import TONE_CLASSES
 from healconsole.tui.widgets.keybar import KeyBar, KeyHint
 from healconsole.tui.widgets.statusline import Status, StatusLine
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 def key_hint(app: ConsoleApp, key: Key, *, works: bool) -> KeyHint:
     """Return what the key bar shows of a key, as it is bound now."""
     name = app.key_name(key)
-    return KeyHint(app.get_key_display(Binding(name, "")), key.does, works, name)
+    return KeyHint(app.key_display(name), key.does, works, name)
 
 
 class ConsoleScreen(Screen[None]):
@@ -36,6 +37,11 @@ class ConsoleScreen(Screen[None]):
     SHOWN_KEYS: ClassVar[tuple[Key, ...]] = ()
     """The keys of the key bar, in order."""
     BINDINGS: ClassVar[list[BindingType]] = []
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._compositor = SpanCompositor()
+        self._keys_shown: tuple[tuple[Key, bool], ...] = ()
 
     @property
     def console_app(self) -> ConsoleApp:
@@ -85,9 +91,13 @@ class ConsoleScreen(Screen[None]):
 
     def refresh_keys(self) -> None:
         """Show the keys as they work now."""
-        shown = (*self.SHOWN_KEYS, *self.console_app.more_keys)
+        keys_now = (*self.SHOWN_KEYS, *self.console_app.more_keys)
+        shown = tuple((key, not self.why_not(key)) for key in keys_now)
+        if shown == self._keys_shown:
+            return
         for bar in self.query(KeyBar):
-            bar.show(key_hint(self.console_app, key, works=not self.why_not(key)) for key in shown)
+            bar.show(key_hint(self.console_app, key, works=works) for key, works in shown)
+            self._keys_shown = shown
 
     def _snapshot_changed(self, snapshot: Snapshot) -> None:
         self._show(snapshot, self.console_app.clock())

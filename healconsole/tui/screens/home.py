@@ -44,7 +44,8 @@ class HomeScreen(ActingScreen):
         super().__init__()
         self._filter = ""
         self._grouping = Grouping.NONE
-        self._listed: Sequence[HealerRow] | None = None
+        self._listed: object = None
+        """The order, or where they are filtered or grouped the rows, that was shown last."""
         self._chosen = (self._filter, self._grouping)
         """With which filter and grouping the rows were shown last."""
 
@@ -70,17 +71,39 @@ class HomeScreen(ActingScreen):
     def show(self, snapshot: Snapshot, now: float) -> None:
         """Draw a snapshot, or the same one again at a later time."""
         app, table = self.console_app, self.query_one(HealerTable)
-        listed = app.board.rows
-        self._fit(table, len(listed))
-        chosen = (self._filter, self._grouping)
-        # A key that moves the cursor is answered from the rows that are there, however many.
-        if listed is not self._listed or chosen != self._chosen:
-            self._listed, self._chosen = listed, chosen
-            if self._filter:
-                listed = tuple(filter(row_filter(self._filter), listed))
-            table.show_rows(grouped(listed, self._grouping), self._grouping)
+        self._fit(table, len(app.board.order))
+        self._show_rows(table)
         self.show_status(snapshot, now)
         self._label_top(table)
+        self._show_answer(table, snapshot, now)
+        self.query_one(TailPane).show(
+            newest_lines(snapshot.audit),
+            longest=app.board.longest_name,
+            utc_offset_s=app.view.utc_offset_s,
+            empty="no audit events yet",
+            hosts=app.view.fleet,
+        )
+
+    def _show_rows(self, table: HealerTable) -> None:
+        board, chosen = self.console_app.board, (self._filter, self._grouping)
+        whole = chosen == ("", Grouping.NONE)
+        listed = board.order if whole else board.rows
+        if listed is self._listed and chosen == self._chosen:
+            if whole:
+                table.show_changes()
+            return
+        self._listed, self._chosen = listed, chosen
+        if whole:
+            table.show_rows(board.order, board.by_name)
+            return
+        rows: Sequence[HealerRow] = board.rows
+        if self._filter:
+            rows = tuple(filter(row_filter(self._filter), rows))
+        names = [row.name for row in grouped(rows, self._grouping)]
+        table.show_rows(names, board.by_name, self._grouping)
+
+    def _show_answer(self, table: HealerTable, snapshot: Snapshot, now: float) -> None:
+        app = self.console_app
         at_length = self.has_class("-wide") and self.has_class("-high")
         self._label_answer(table.selected if at_length else None)
         self.query_one(Answer).show(
@@ -91,26 +114,23 @@ class HomeScreen(ActingScreen):
             app.view.thresholds,
             at_length=at_length,
         )
-        self.query_one(TailPane).show(
-            newest_lines(snapshot.audit),
-            longest=app.board.longest_name,
-            utc_offset_s=app.view.utc_offset_s,
-            empty="no audit events yet",
-            hosts=app.view.fleet,
-        )
 
     def _tell_of_selected(self) -> None:
-        if self.is_attached:
-            self._again()
-            self.refresh_keys()
+        """Say what the cursor is on. The other parts say nothing of it."""
+        if not self.is_attached:
+            return
+        app, table = self.console_app, self.query_one(HealerTable)
+        app.look_at(table.selected)
+        self._label_top(table)
+        self._show_answer(table, app.snapshot, app.clock())
+        self.refresh_keys()
 
     def names_in_sight(self) -> Iterable[str]:
         """Return the healers whose rows are in sight."""
         return [name for table in self.query(HealerTable) for name in table.visible_names()]
 
-    def on_healer_table_selected(self, message: HealerTable.Selected) -> None:
+    def on_healer_table_selected(self) -> None:
         """Look closer at the healer under the cursor."""
-        self.console_app.look_at(message.name)
         # The cursor is seen to move first; what is said of its healer follows a frame later.
         self.call_after_refresh(self._tell_of_selected)
 
@@ -192,7 +212,7 @@ class HomeScreen(ActingScreen):
     def _label_answer(self, name: str | None) -> None:
         """Whom the question is about, where the answer does not name it."""
         rule = self.query_one("#answer-rule", Rule)
-        if not self.console_app.board.rows:
+        if not self.console_app.board.order:
             rule.label("What to do")
         else:
             rule.label(f"Would {name or 'it'} act now?")

@@ -14,6 +14,7 @@ from healconsole.tui import keys
 from healconsole.tui.keys import Key
 from healconsole.tui.safetext import plain
 from healconsole.tui.screens.base import key_hint
+from healconsole.tui.spans import SpanCompositor
 from healconsole.tui.widgets.cells import TONE_CLASSES
 from healconsole.tui.widgets.keybar import KeyBar, KeyHint
 
@@ -32,6 +33,7 @@ class ConsoleModal(ModalScreen[Result], Generic[Result]):
 
     def __init__(self, title: str) -> None:
         super().__init__()
+        self._compositor = SpanCompositor()
         self._title = title
 
     @property

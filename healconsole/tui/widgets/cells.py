@@ -6,7 +6,8 @@ cell by cell tells which columns changed, so that a tick of one age costs the by
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 
@@ -18,6 +19,11 @@ TONES = ("text", "strong", "dim", "ok", "warn", "bad", "alarm", "info", "accent"
 TONE_CLASSES = {f"tone--{tone}" for tone in TONES} | {"tone--cursor"}
 """The component classes that every screen has: once for all the views on it, for to style them
 for each view apart took a tenth of the start."""
+
+
+_SHORT: Final = 32
+"""Characters of texts whose cells are kept: words, numbers and ages come again and again."""
+_KEPT: Final = 4096
 
 
 class Cell(NamedTuple):
@@ -38,8 +44,15 @@ def cell(data: str | bytes, tone: str = "text") -> Cell:
     >>> cell("a\\x1bb")
     Cell(text='a␛b', tone='text', width=3)
     """
+    return (_short_cell if len(data) <= _SHORT else _cell)(data, tone)
+
+
+def _cell(data: str | bytes, tone: str) -> Cell:
     text = visible(data)
     return Cell(text, tone, cell_len(text))
+
+
+_short_cell = lru_cache(_KEPT)(_cell)
 
 
 def fit(data: str | bytes, width: int, tone: str = "text", *, right: bool = False) -> Cell:
@@ -48,6 +61,10 @@ def fit(data: str | bytes, width: int, tone: str = "text", *, right: bool = Fals
     >>> fit("worker", 4).text, fit("ab", 4, right=True).text
     ('wor…', '  ab')
     """
+    return (_short_fit if len(data) <= _SHORT else _fit)(data, width, tone, right)
+
+
+def _fit(data: str | bytes, width: int, tone: str, right: bool) -> Cell:
     if width <= 0:
         return Cell("", tone, 0)
     text = visible(data, 4 * width + 8)
@@ -57,6 +74,9 @@ def fit(data: str | bytes, width: int, tone: str = "text", *, right: bool = Fals
     elif length < width:
         text = " " * (width - length) + text if right else text + " " * (width - length)
     return Cell(text, tone, width)
+
+
+_short_fit = lru_cache(_KEPT)(_fit)
 
 
 def fit_most(data: str | bytes, width: int, tone: str = "text") -> Cell:
@@ -69,6 +89,7 @@ def fit_most(data: str | bytes, width: int, tone: str = "text") -> Cell:
     return piece if piece.width <= width else fit(piece.text, width, tone)
 
 
+@lru_cache(_KEPT)
 def gap(width: int) -> Cell:
     """Return blank columns."""
     return Cell(" " * width, "text", max(0, width))

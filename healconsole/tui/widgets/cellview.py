@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Iterable, Sequence
+from typing import ClassVar, Final
 
 from rich.segment import Segment
 from rich.style import Style
@@ -11,13 +11,18 @@ from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from healconsole.tui.widgets.cells import EMPTY_LINE, Line, changed_spans
+from healconsole.tui.spans import Span
+from healconsole.tui.widgets.cells import EMPTY_LINE, Line, changed_spans, line_width
+
+_KEPT: Final = 3
+"""Screenfuls of drawn lines that are kept."""
 
 
 class CellView(ScrollView):
     """Lines of cells, the first ``fixed`` of which do not scroll.
 
-    Nothing in it is a child widget: a line is a handful of segments, kept until it changes.
+    Nothing in it is a child widget: a line is a handful of segments, kept until it changes. Only
+    lines in sight are asked for, compared and drawn, however many there are.
     """
 
     ALLOW_SELECT: ClassVar[bool] = False
@@ -29,6 +34,17 @@ class CellView(ScrollView):
         self._lines: tuple[Line, ...] = ()
         self._marked_line: int | None = None
         self._tones: dict[tuple[str, bool], Style] = {}
+        self._promised: dict[int, Line] = {}
+        """The lines in sight as they were last painted, or marked to be."""
+        self._strips: dict[int, tuple[Line, bool, Strip]] = {}
+        """Drawn lines by index, each with the line and whether the cursor is on it."""
+        self._drawn_for: object = None
+        """The width, the background and the filters that they were drawn for."""
+
+    @property
+    def size(self) -> Size:
+        """The size that the layout gave last; Textual looks it up anew for each question."""
+        return self.outer_size - self.styles.gutter.totals
 
     @property
     def lines(self) -> tuple[Line, ...]:
@@ -44,10 +60,10 @@ class CellView(ScrollView):
         """Put the cursor's colour under one line."""
         if index == self._marked_line:
             return
-        for changed in (self._marked_line, index):
-            if changed is not None:
-                self._repaint(changed, 0, self.size.width)
+        width = self.size.width
+        marks = (self._marked_line, index)
         self._marked_line = index
+        self._repaint([(line, 0, width) for line in marks if line is not None])
 
     def line_count(self) -> int:
         """Return how many lines there are."""
@@ -59,48 +75,103 @@ class CellView(ScrollView):
 
     def show_lines(self, lines: Sequence[Line]) -> None:
         """Show these lines. Only what differs from the last ones is painted."""
-        old, self._lines = self._lines, tuple(lines)
-        shared = min(len(old), len(self._lines))
-        for index in self._visible_indices(max(len(old), len(self._lines))):
-            if index < shared:
-                for x, count in changed_spans(old[index], self._lines[index]):
-                    self._repaint(index, x, count)
-            else:
-                self._repaint(index, 0, self.size.width)
-        size = Size(0, len(self._lines))
+        before = self._lines
+        # What is the same stays the same object: it need not be compared or drawn again.
+        self._lines = (
+            *(old if old == new else new for old, new in zip(before, lines, strict=False)),
+            *lines[len(before) :],
+        )
+        self.paint_changes()
+
+    def paint_changes(self) -> None:
+        """Paint what differs, in sight, from what was painted last."""
+        before, after = self._promised, self._in_sight()
+        self._promised = after
+        changed: list[tuple[int, int, int]] = []
+        for index, new in after.items():
+            old = before.get(index)
+            if old is not new:
+                spans = ((0, self.size.width),) if old is None else changed_spans(old, new)
+                changed += ((index, x, count) for x, count in spans)
+        if gone := before.keys() - after.keys():
+            changed += ((index, 0, self.size.width) for index in gone)
+        self._repaint(changed)
+        size = Size(0, self.line_count())
         if size != self.virtual_size:
             self.virtual_size = size
-
-    def change_line(self, index: int, line: Line) -> None:
-        """Show another line in the place of one."""
-        old = self._lines[index]
-        if old is line:
-            return
-        self._lines = (*self._lines[:index], line, *self._lines[index + 1 :])
-        for x, count in changed_spans(old, line):
-            self._repaint(index, x, count)
 
     def line_at(self, y: int) -> int:
         """Return the index of the line drawn ``y`` rows below the top; it may not exist."""
         return y if y < self.fixed else y + self.scroll_offset.y
 
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Paint what came in sight."""
+        super().watch_scroll_y(old_value, new_value)
+        self._promised = self._in_sight()
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Draw some rows of the widget, those that did not change as they were.
+
+        What Textual does here beside is to draw borders and padding around each row, for which
+        it takes all of them apart and puts them together again.
+        """
+        if self._has_frame:
+            return super().render_lines(crop)
+        first, end = crop.column_span
+        return self.render_spans([(y, first, end) for y in crop.line_range])
+
+    def render_spans(self, spans: Iterable[Span]) -> list[Strip]:
+        """Draw some stretches of the widget: (row, first column, first one behind)."""
+        if self._has_frame:
+            return [
+                super(CellView, self).render_lines(Region(first, y, end - first, 1))[0]
+                for y, first, end in spans
+            ]
+        filters, background = self.get_line_filters(), self.background_colors[1]
+        width, top, fixed = self.size.width, self.scroll_offset.y, self.fixed
+        drawn_for = (width, background, filters)
+        if drawn_for != self._drawn_for or len(self._strips) > _KEPT * self.size.height:
+            self._strips.clear()
+            self._drawn_for = drawn_for
+        found = []
+        for y, first, end in spans:
+            index = y if y < fixed else y + top
+            line, under_cursor = self.line(index), index == self._marked_line
+            kept = self._strips.get(index)
+            if kept is None or kept[0] is not line or kept[1] is not under_cursor:
+                strip = self._strip(line, under_cursor, width)
+                for each in filters:
+                    strip = strip.apply_filter(each, background)
+                kept = self._strips[index] = (line, under_cursor, strip)
+            found.append(kept[2].crop(first, end))
+        return found
+
+    @property
+    def _has_frame(self) -> bool:
+        """Whether the stylesheet gives it anything that is drawn around or over its lines."""
+        styles = self.styles
+        return styles.gutter.totals != (0, 0) or self.opacity < 1 or styles.tint.a > 0
+
     def render_line(self, y: int) -> Strip:
         """Draw one row of the widget."""
         index = self.line_at(y)
-        line = self.line(index)
-        under_cursor = index == self._marked_line
-        segments = [
-            Segment(piece.text, self._style(piece.tone, under_cursor))
-            for piece in line
-            if piece.text
-        ]
-        return Strip(segments).adjust_cell_length(
-            self.size.width, self._style("text", under_cursor)
-        )
+        return self._strip(self.line(index), index == self._marked_line, self.size.width)
+
+    def _strip(self, line: Line, under_cursor: bool, width: int) -> Strip:
+        segments: list[Segment] = []
+        for text, tone, _ in line:
+            style = self._style(tone, under_cursor)
+            if segments and segments[-1].style is style:
+                segments[-1] = Segment(segments[-1].text + text, style)
+            elif text:
+                segments.append(Segment(text, style))
+        blank = self._style("text", under_cursor)
+        return Strip(segments, line_width(line)).adjust_cell_length(width, blank)
 
     def notify_style_update(self) -> None:
         """Forget the styles of the old theme."""
         self._tones.clear()
+        self._strips.clear()
         super().notify_style_update()
 
     def _style(self, tone: str, under_cursor: bool) -> Style:
@@ -115,14 +186,19 @@ class CellView(ScrollView):
             style = self._tones[key] = style.clear_meta_and_links()
         return style
 
-    def _visible_indices(self, count: int) -> range | list[int]:
-        top = self.scroll_offset.y
-        if not self.fixed:
-            return range(top, min(count, top + self.size.height))
+    def _in_sight(self) -> dict[int, Line]:
+        top, count = self.scroll_offset.y, self.line_count()
+        fixed = range(min(self.fixed, count))
         moving = range(top + self.fixed, min(count, top + self.size.height))
-        return [*range(min(self.fixed, count)), *moving]
+        return {index: self.line(index) for index in (*fixed, *moving)}
 
-    def _repaint(self, index: int, x: int, width: int) -> None:
-        y = index if index < self.fixed else index - self.scroll_offset.y
-        if (y >= self.fixed or index < self.fixed) and 0 <= y < self.size.height:
-            self.refresh(Region(x, y, width, 1))
+    def _repaint(self, spans: Iterable[tuple[int, int, int]]) -> None:
+        """Have columns painted again: (line, first column, how many)."""
+        top, height, fixed = self.scroll_offset.y, self.size.height, self.fixed
+        regions = []
+        for index, x, width in spans:
+            y = index if index < fixed else index - top
+            if (y >= fixed or index < fixed) and 0 <= y < height:
+                regions.append(Region(x, y, width, 1))
+        if regions:
+            self.refresh(*regions)

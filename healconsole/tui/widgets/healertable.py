@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import ClassVar
 
@@ -12,7 +12,7 @@ from textual.message import Message
 
 from healconsole.core.grouping import Grouping, group_of, heading
 from healconsole.core.view import HealerRow
-from healconsole.tui.widgets.cells import Line, cell, gap
+from healconsole.tui.widgets.cells import EMPTY_LINE, Line, cell, gap
 from healconsole.tui.widgets.cellview import CellView
 from healconsole.tui.widgets.healerlines import Columns, columns_for, header_line, healer_line
 
@@ -22,6 +22,9 @@ _CALLED: dict[Grouping, Callable[[HealerRow], str]] = {
     Grouping.HEALER: lambda row: row.host,
 }
 """What a row is called where its group is named above it."""
+
+_KEPT = 4
+"""Screenfuls of drawn rows that are kept."""
 
 _Drawn = tuple[HealerRow, bool, bool]
 
@@ -60,14 +63,18 @@ class HealerTable(CellView, can_focus=True):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.marked: set[str] = set()
-        self._order: list[str] = []
-        self._rows: dict[str, HealerRow] = {}
+        self._order: Sequence[str] = ()
+        self._rows: Mapping[str, HealerRow] = {}
         self._cursor: str | None = None
         self._held = False
         self._grouping = Grouping.NONE
-        self._named: list[str | None] = []
+        self._named: Sequence[str | None] = ()
         """What each line below the heads shows: a healer's name, or None for a group's."""
+        self._place: dict[str, int] = {}
+        """The line of each healer, counted below the heads."""
+        self._headings: dict[int, Line] = {}
         self._columns = columns_for(80, ())
+        self._heads = header_line(self._columns)
         self._drawn: dict[str, tuple[_Drawn, Line]] = {}
 
     @property
@@ -78,7 +85,7 @@ class HealerTable(CellView, can_focus=True):
     @property
     def order(self) -> Sequence[str]:
         """Names in the order of the rows."""
-        return tuple(self._order)
+        return self._order
 
     def visible_names(self) -> list[str]:
         """Return the names whose rows are in sight."""
@@ -90,32 +97,38 @@ class HealerTable(CellView, can_focus=True):
         """Let the worst come first again."""
         self._held = False
 
-    def show_rows(self, rows: Iterable[HealerRow], grouping: Grouping = Grouping.NONE) -> None:
-        """Show these rows, given worst first, or group after group with a line above each."""
+    def show_rows(
+        self,
+        order: Sequence[str],
+        rows: Mapping[str, HealerRow],
+        grouping: Grouping = Grouping.NONE,
+    ) -> None:
+        """Show the rows of these names, given worst first, or group after group with a line above.
+
+        ``rows`` may go on to change: `show_changes` then paints what is another one by then.
+        """
         if grouping is not self._grouping:
             self._grouping = grouping
             self._drawn.clear()
-        ordered = {row.name: row for row in rows}
-        names = self._placed(list(ordered))
-        if set(names) != set(self._rows):
+        names = self._placed(order)
+        self._rows = rows
+        self._order = names
+        if self._arrange():
             self._lay_out(names)
-        self._rows, self._order = ordered, names
-        self._drawn = {name: kept for name, kept in self._drawn.items() if name in ordered}
-        self.marked &= set(names)
-        if self._cursor not in ordered or not self._held:
+        self.marked &= self._place.keys()
+        if self._cursor not in self._place or not self._held:
             self._select(names[0] if names else None)
-        self._draw()
+        self.show_changes()
 
-    def update_rows(self, rows: Iterable[HealerRow]) -> None:
-        """Show newer versions of some rows, in place."""
-        for row in rows:
-            if row.name in self._rows:
-                self._rows[row.name] = row
+    def show_changes(self) -> None:
+        """Paint the rows in sight that are others by now."""
+        if len(self._drawn) > _KEPT * self.size.height:
+            self._drawn.clear()
         self._draw()
 
     def select(self, name: str) -> None:
         """Put the cursor on a healer."""
-        if name in self._rows:
+        if name in self._place:
             self._select(name)
             self._draw()
             self._keep_in_sight()
@@ -137,12 +150,11 @@ class HealerTable(CellView, can_focus=True):
         """Move the cursor by rows."""
         if not self._order:
             return
-        here = self._order.index(self._cursor) if self._cursor in self._order else 0
+        here = self._order.index(self._cursor) if self._cursor in self._place else 0
         there = min(max(here + by, 0), len(self._order) - 1)
         self._held = True
-        before = self._cursor
         self._select(self._order[there])
-        self._draw_again({before, self._cursor})
+        self._draw()
         self._keep_in_sight()
 
     def action_page(self, by: int) -> None:
@@ -171,20 +183,20 @@ class HealerTable(CellView, can_focus=True):
             if event.chain == 2:
                 self.post_message(self.Opened(name))
 
-    def _placed(self, names: list[str]) -> list[str]:
+    def _placed(self, names: Sequence[str]) -> Sequence[str]:
         """The order to show: as given, or as it was while somebody is reading."""
         if not self._held:
-            return names
+            return tuple(names)
         known = set(names)
         kept = [name for name in self._order if name in known]
-        seen = set(kept)
-        return kept + [name for name in names if name not in seen]
+        return (*kept, *(name for name in names if name not in self._place))
 
     def _lay_out(self, names: Iterable[str]) -> None:
         hosts = any("/" in name for name in names)
         columns = columns_for(self.size.width or 80, names, hosts=hosts)
         if columns != self._columns:
             self._columns = columns
+            self._heads = header_line(columns)
             self._drawn.clear()
 
     def _select(self, name: str | None) -> None:
@@ -192,50 +204,62 @@ class HealerTable(CellView, can_focus=True):
             self._cursor = name
             self.post_message(self.Selected(name))
 
-    def _draw(self) -> None:
-        lines = [header_line(self._columns)]
+    def line_count(self) -> int:
+        """Return how many lines there are, the heads included."""
+        return len(self._named) + self.fixed
+
+    def line(self, index: int) -> Line:
+        """Return one line as drawn."""
+        if index < self.fixed:
+            return self._heads
+        place = index - self.fixed
+        if place >= len(self._named):
+            return EMPTY_LINE
+        name = self._named[place]
+        return self._headings[place] if name is None else self._line(name)
+
+    def _arrange(self) -> bool:
+        """Say which line shows what; return whether other healers are shown than before."""
+        before, self._headings = self._place.keys(), {}
         if self._grouping is Grouping.NONE:
-            self._named = list(self._order)
-            lines.extend(self._line(name) for name in self._order)
+            self._named = self._order
+            self._place = {name: place for place, name in enumerate(self._order)}
         else:
-            self._named = []
+            named: list[str | None] = []
             for group, members in groupby(self._order, self._group):
                 rows = [self._rows[name] for name in members]
-                lines.append((gap(1), cell(heading(group, rows), "head")))
-                lines.extend(self._line(row.name) for row in rows)
-                self._named += [None, *(row.name for row in rows)]
-        self.show_lines(lines)
-        self.mark_line(
-            self._named.index(self._cursor) + self.fixed if self._cursor in self._rows else None
-        )
+                self._headings[len(named)] = (gap(1), cell(heading(group, rows), "head"))
+                named += [None, *(row.name for row in rows)]
+            self._named = named
+            self._place = {name: n for n, name in enumerate(named) if name is not None}
+        return before != self._place.keys()
 
-    def _draw_again(self, names: Iterable[str | None]) -> None:
-        """Draw the lines of some healers again: of ten thousand, a key changes two."""
-        for name in names:
-            if name in self._rows:
-                self.change_line(self._named.index(name) + self.fixed, self._line(name))
-        self.mark_line(
-            self._named.index(self._cursor) + self.fixed if self._cursor in self._rows else None
-        )
+    def _draw(self) -> None:
+        """Paint what changed in sight."""
+        self.paint_changes()
+        place = None if self._cursor is None else self._place.get(self._cursor)
+        self.mark_line(None if place is None else place + self.fixed)
 
     def _group(self, name: str) -> str:
         return group_of(self._rows[name], self._grouping)
 
     def _line(self, name: str) -> Line:
-        drawn = (self._rows[name], name == self._cursor, name in self.marked)
+        row = self._rows.get(name)
+        if row is None:  # gone since the rows were shown
+            return EMPTY_LINE
+        cursor, marked = name == self._cursor, name in self.marked
         kept = self._drawn.get(name)
-        if kept is not None and kept[0] == drawn:
+        if kept is not None and kept[0][0] is row and kept[0][1:] == (cursor, marked):
             return kept[1]
-        row, cursor, marked = drawn
         called = _CALLED[self._grouping](row)
         line = healer_line(row, self._columns, cursor=cursor, marked=marked, name=called)
-        self._drawn[name] = (drawn, line)
+        self._drawn[name] = ((row, cursor, marked), line)
         return line
 
     def _keep_in_sight(self) -> None:
-        if self._cursor not in self._rows:
+        if self._cursor not in self._place:
             return
-        index = self._named.index(self._cursor)
+        index = self._place[self._cursor]
         top = self.scroll_offset.y
         height = max(1, self.size.height - self.fixed)
         if index < top:

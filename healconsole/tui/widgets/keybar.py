@@ -29,8 +29,9 @@ class KeyBar(CellView):
 
     def show(self, hints: Iterable[KeyHint]) -> None:
         """Show these keys."""
-        self._hints = tuple(hints)
-        self._flow()
+        before, self._hints = self._hints, tuple(hints)
+        if self._hints != before:
+            self._flow()
 
     def on_resize(self) -> None:
         """Flow the keys over the new width."""

@@ -1,0 +1,79 @@
+"""Draws of a screen only the stretches that changed.
+
+Textual's compositor draws, for two digits in two corners of the screen, every row of every widget
+in between, and cuts all of it into pieces. Here each stretch that changed is asked of the widget
+that is in front there, and of no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol, runtime_checkable
+
+from textual._compositor import Compositor, CompositorUpdate
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+Span = tuple[int, int, int]
+"""A row, the first column, and the first one behind."""
+
+
+@runtime_checkable
+class DrawsSpans(Protocol):
+    """A widget that draws stretches of its rows for less than whole rows cost."""
+
+    def render_spans(self, spans: Iterable[Span]) -> list[Strip]:
+        """Return a strip for each of the spans, which are counted from its corner."""
+
+
+class SpansUpdate(CompositorUpdate):
+    """Strips, each with the (column, row) of the screen at which it begins."""
+
+    def __init__(self, pieces: list[tuple[int, int, Strip]]) -> None:
+        self.pieces = pieces
+
+
+class SpanCompositor(Compositor):
+    """Textual's compositor, but for how it draws what changed. It has no public place for this."""
+
+    def render_partial_update(self) -> SpansUpdate | None:  # type: ignore[override]
+        """Draw what was marked since the last time; None if nothing was."""
+        screen = self.size.region
+        regions = [region.intersection(screen) for region in self._dirty_regions]
+        self._dirty_regions.clear()
+        of_widget: dict[Widget, tuple[Region, list[Span]]] = {}
+        for span in self._regions_to_spans(filter(None, regions)):
+            for widget, region, part in self._in_front(span):
+                of_widget.setdefault(widget, (region, []))[1].append(part)
+        pieces: list[tuple[int, int, Strip]] = []
+        for widget, (region, spans) in of_widget.items():
+            x, y = region.offset
+            inside = [(row - y, first - x, end - x) for row, first, end in spans]
+            for (row, first, _), strip in zip(spans, _drawn(widget, inside), strict=True):
+                pieces.append((first, row, strip))
+        pieces.sort(key=lambda piece: (piece[1], piece[0]))
+        return SpansUpdate(pieces) if pieces else None
+
+    def _in_front(self, span: Span) -> Iterator[tuple[Widget, Region, Span]]:
+        """The widgets that are seen in a span, each with its region and its part of the span."""
+        row, first, end = span
+        open_parts = [(first, end)]
+        for widget, seen, region in self.layers_visible[row]:
+            hidden: list[tuple[int, int]] = []
+            for left, right in open_parts:
+                begin, stop = max(left, seen.x), min(right, seen.right)
+                if begin >= stop:
+                    hidden.append((left, right))
+                    continue
+                yield widget, region, (row, begin, stop)
+                hidden += [part for part in ((left, begin), (stop, right)) if part[0] < part[1]]
+            open_parts = hidden
+            if not open_parts:
+                return
+
+
+def _drawn(widget: Widget, spans: list[Span]) -> Iterable[Strip]:
+    if isinstance(widget, DrawsSpans):
+        return widget.render_spans(spans)
+    return [widget.render_lines(Region(first, row, end - first, 1))[0] for row, first, end in spans]
