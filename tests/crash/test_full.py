@@ -60,8 +60,8 @@ def fill(folder: Path, size: int, leave: int) -> list[Path]:
 def test_no_room(language: str, where: str, what: str, tmp_path: Path) -> None:
     """With each number of pages or inodes that are left, the cycle stops somewhere else."""
     acted: list[int] = []
-    most = 16 if LONG else 6
-    for left in range(0, most, 1 if LONG or where == "h" else 3):
+    few = (0, 2, 4) if what == "pages" else (0, 1, 3, 5)
+    for left in range(16) if LONG else few if where == "h" else (0, 3):
         scene = Scene(tmp_path / str(left))
         folder = scene.root / where
         with tmpfs(folder, "size=256k,nr_inodes=1k" if what == "pages" else "nr_inodes=64"):

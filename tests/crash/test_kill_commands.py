@@ -41,7 +41,7 @@ def test_kill_a_command(scenario: Scenario, with_it: bool, tmp_path: Path) -> No
     ]
     assert {"mv", "sync", "flock"} <= {command.name for command, _ in points}
     began = 0
-    for index, (command, call) in sample(points, 5):
+    for index, (command, call) in sample(points, 3, int(with_it), 2):
         scene = Scene(tmp_path / str(index))
         scenario.prepare(scene)
         mode = "kill" if with_it else "refuse"
@@ -61,7 +61,7 @@ def test_kill_a_command(scenario: Scenario, with_it: bool, tmp_path: Path) -> No
 def test_a_command_outlives_its_healer(scenario: Scenario, tmp_path: Path) -> None:
     """It goes on in the middle of the next cycle, which must not be undone by it."""
     found = commands(scenario, tmp_path / "count")
-    for index, command in sample(found, 6):
+    for index, command in sample(found, 4):
         scene = Scene(tmp_path / str(index))
         scenario.prepare(scene)
         shims = Shims(scene, CALLS)
