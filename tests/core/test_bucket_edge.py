@@ -13,6 +13,7 @@ from healconsole.core.intent import bucket_number, marker_key, parse_intent
 from healconsole.core.records import MarkerRecord, Policy
 from healconsole.core.verdict import GuardState
 from healconsole.core.words import Guardrail
+from tests.engine.sites import many
 
 INTENT = parse_intent("restart pid=1")
 EPOCH = 1_764_000_000
@@ -60,7 +61,7 @@ def test_ten_thousand_random_pairs_of_times() -> None:
         assert_the_distance_is_kept(EPOCH + chance.uniform(0, 1000), took, gap, bucket)
 
 
-@settings(max_examples=500)
+@settings(max_examples=many(200, 500))
 @given(
     st.floats(EPOCH, EPOCH + 1000) | st.integers(EPOCH, EPOCH + 1000),
     st.none() | GAPS,
@@ -76,7 +77,7 @@ def test_never_closer_than_the_bucket(
     assert_the_distance_is_kept(start, took, gap, bucket)
 
 
-@settings(max_examples=300)
+@settings(max_examples=many(100, 300))
 @given(st.integers(EPOCH, EPOCH + 1000), st.integers(0, 1000), st.sampled_from([1, 60, 300]))
 def test_a_legacy_marker_keeps_the_same_distance(start: int, gap: int, bucket: int) -> None:
     key = marker_key(INTENT.text, bucket_number(start, bucket))
@@ -84,7 +85,7 @@ def test_a_legacy_marker_keeps_the_same_distance(start: int, gap: int, bucket: i
     assert allowed_at(found, start + gap, Policy(bucket=bucket)) is (gap >= bucket)
 
 
-@settings(max_examples=300)
+@settings(max_examples=many(100, 300))
 @given(st.integers(EPOCH, EPOCH + 1000), st.integers(0, 99_999_999_999), st.integers(0, 1000))
 def test_a_marker_of_any_time_denies_for_one_window_and_never_more_than_two(
     start: int, at: int, gap: int

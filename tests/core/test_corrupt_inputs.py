@@ -19,6 +19,7 @@ from healconsole.core.marker import parse_marker
 from healconsole.core.override import parse_override
 from healconsole.core.records import Corrupt, Policy
 from healconsole.core.verdict import GuardState
+from tests.engine.sites import many
 
 NOW = 1_764_000_000
 INTENT = parse_intent("restart pid=1")
@@ -77,7 +78,7 @@ FRAGMENTS = st.sampled_from([*(piece for piece in PIECES if len(piece) < 99), *G
 NOISE = st.binary(max_size=90) | st.lists(FRAGMENTS, max_size=4).map(b" ".join)
 
 
-@settings(max_examples=2_000)
+@settings(max_examples=many(400, 2_000))
 @given(NOISE)
 @example(b"1764000000 2.5 \n")
 def test_any_bytes_are_a_record_or_corrupt(raw: bytes) -> None:

@@ -30,6 +30,7 @@ from healconsole.core.records import (
 from healconsole.core.recovery import recover
 from healconsole.core.verdict import GuardState, Intent, Verdict
 from healconsole.core.words import Circuit, Guardrail, StepResult
+from tests.engine.sites import many
 
 POLICY = Policy(
     rate_micro=50_000,
@@ -385,5 +386,7 @@ class Guarded(RuleBasedStateMachine):
                 assert verdict.guard is (denials[0].guard if denials else None)
 
 
-Guarded.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+Guarded.TestCase.settings = settings(
+    max_examples=many(60, 150), stateful_step_count=40, deadline=None
+)
 TestGuarded = Guarded.TestCase

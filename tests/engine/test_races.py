@@ -38,7 +38,7 @@ def breaker(site: Site, scope: str) -> BreakerRecord:
 
 @pytest.mark.parametrize("processes", [2, 16, 64])
 def test_one_intent_is_acted_on_once(site: Site, processes: int) -> None:
-    rounds = many(4, 200)
+    rounds = many(2, 200)
 
     def work(_index: int) -> None:
         guard = site.guard()
@@ -55,7 +55,7 @@ def test_one_intent_is_acted_on_once(site: Site, processes: int) -> None:
 
 
 def test_one_bucket_grants_its_burst_and_no_more(site: Site) -> None:
-    tries = many(60, 625)
+    tries = many(40, 625)
     policy = replace(OPEN_POLICY, burst=10)
 
     def work(index: int) -> None:
@@ -87,7 +87,7 @@ def test_no_failure_is_lost(site: Site) -> None:
     assert not list((site.state / "keys").iterdir())
 
 
-@pytest.mark.parametrize("number", range(many(6, 200)))
+@pytest.mark.parametrize("number", range(many(4, 200)))
 def test_a_half_open_breaker_lends_one_probe(site: Site, number: int) -> None:
     policy = replace(OPEN_POLICY, max_failures=3)
     site.guard()

@@ -129,7 +129,7 @@ def test_two_acts_on_one_intent_are_never_closer_than_the_bucket(both: Duo) -> N
 def test_an_open_circuit_spends_nothing(limited: Duo) -> None:
     limited.act("python", "fix", code=1)
     before = limited.site.content()
-    for number in range(500):
+    for number in range(many(150, 500)):
         assert alike(limited, f"fix {number % 9}").guard == "circuit"
     assert limited.site.content() == before
     assert limited.site.acts() == 1
@@ -139,7 +139,7 @@ def test_a_rehearsal_spends_nothing_live(limited: Duo) -> None:
     before = limited.site.content()
     told = [
         limited.act(LANGUAGES[number % 2], f"fix {number % 9}", dry="true").outcome
-        for number in range(many(200, 1_000))
+        for number in range(many(100, 1_000))
     ]
     assert limited.site.content() == before
     assert limited.site.acts() == 0

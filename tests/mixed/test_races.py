@@ -46,7 +46,7 @@ def breaker(site: Site, scope: str) -> BreakerRecord:
 
 @pytest.mark.parametrize("processes", [2, 16, 64])
 def test_one_intent_is_acted_on_once(shell: ShellSite, site: Site, processes: int) -> None:
-    rounds = many({2: 12, 16: 4, 64: 1}[processes], 200)
+    rounds = many({2: 6, 16: 2, 64: 1}[processes], 200)
     script = 'heal_act_with_guardrails "fix round=$round" act good bash || exit 1'
     race(shell, script, tasks.one_intent, each=processes // 2, rounds=rounds, timeout=PATIENCE)
     assert site.acts() == rounds
@@ -58,7 +58,7 @@ def test_one_intent_is_acted_on_once(shell: ShellSite, site: Site, processes: in
 
 
 def test_one_bucket_grants_its_burst_and_no_more(shell: ShellSite, site: Site) -> None:
-    rounds = many(3, 10_000 // (2 * CREW) + 1)
+    rounds = many(2, 10_000 // (2 * CREW) + 1)
     script = (
         "for try in 1 2; do "
         'heal_act_with_guardrails "fix$round process=$INDEX try=$try" act good || exit 1; done'
@@ -72,7 +72,7 @@ def test_one_bucket_grants_its_burst_and_no_more(shell: ShellSite, site: Site) -
 
 
 def test_no_failure_is_lost(shell: ShellSite, site: Site) -> None:
-    rounds = many(3, 10_000 // CREW)
+    rounds = many(2, 10_000 // CREW)
     script = 'heal_act_with_guardrails "fix process=$INDEX try=$round" act bad || :'
     race(shell, script, tasks.a_failure, each=CREW // 2, rounds=rounds, timeout=PATIENCE)
     assert breaker(site, "fix").failures == CREW * rounds
@@ -160,7 +160,7 @@ def test_a_changing_pid_is_one_bucket_and_one_breaker(shell: ShellSite, site: Si
 
 def test_no_line_of_the_log_is_lost_or_torn(shell: ShellSite, site: Site) -> None:
     """Lines of up to 64 kB from 16 writers; those that would be longer are cut."""
-    rounds = many(4, 2_000)
+    rounds = many(2, 2_000)
     script = """
     size=$(((INDEX * 7919 + round * 104729) % 66000 / 2))
     printf -v reason '%*s' "$size" ''

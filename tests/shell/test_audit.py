@@ -195,7 +195,7 @@ def test_denials_that_repeat_are_two_events(site: ShellSite) -> None:
 
 def test_the_chain_outlives_rotations_under_writers_of_two_languages(site: ShellSite) -> None:
     """A legacy writer among them, who takes no lock and carries no hash."""
-    count, rotations = many(60, 600), many(12, 100)
+    count, rotations = many(40, 600), many(8, 100)
     bashes = [
         site.start(
             f"for ((i = 0; i < {count}; i++)); do heal_audit 'sh {index}' success || exit 1; done"

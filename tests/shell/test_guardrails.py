@@ -91,7 +91,7 @@ def test_what_is_denied_spends_nothing(site: ShellSite) -> None:
     limited = site.limited(CB_MAX=1)
     limited.act("fix 1", check="bad")
     before = limited.content()
-    tries = many(200, 1000)
+    tries = many(100, 1000)
     limited.run(
         f'for ((i = 0; i < {tries}; i++)); do heal_act_with_guardrails "fix $i" act good; done'
     )
@@ -104,7 +104,7 @@ def test_a_rehearsal_spends_nothing_of_the_live_state(site: ShellSite) -> None:
     site.run("heal_init")
     site.act("warm up")
     before = site.content()
-    tries = many(30, 1000)
+    tries = many(20, 1000)
     site.limited(BURST=10).run(
         f'for ((i = 0; i < {tries}; i++)); do heal_act_with_guardrails "fix $i" act good; done',
         DRY_RUN="true",

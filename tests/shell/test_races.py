@@ -22,7 +22,7 @@ def breaker(site: ShellSite, scope: str) -> BreakerRecord:
 
 @pytest.mark.parametrize("processes", [2, 16, 64])
 def test_one_intent_is_acted_on_once(site: ShellSite, processes: int) -> None:
-    rounds = many({2: 10, 16: 3, 64: 1}[processes], 200)
+    rounds = many({2: 6, 16: 2, 64: 1}[processes], 200)
     site.race(
         processes,
         f'for ((i = 0; i < {rounds}; i++)); do intent="fix round=$i"; {ACT} done',

@@ -11,6 +11,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from healconsole.tui.frugal import Terminal
+from tests.engine.sites import many
 
 WIDTH, HEIGHT = 24, 4
 
@@ -45,7 +46,7 @@ def shown(screen: pyte.Screen) -> list[list[tuple[str, str, str, bool]]]:
     ]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=many(25, 50), deadline=None)
 @given(st.lists(updates, min_size=1, max_size=5))
 def test_the_terminal_shows_what_was_drawn(batches: list[list[tuple[int, Strip]]]) -> None:
     frugal, plain = pyte.Screen(WIDTH, HEIGHT), pyte.Screen(WIDTH, HEIGHT)
