@@ -9,7 +9,8 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from healconsole.cli.errors import DONE, RefusedError
 from healconsole.cli.eventline import event_line
@@ -22,7 +23,9 @@ from healconsole.core.frozen import Frozen
 from healconsole.core.request import Request
 from healconsole.core.snapshot import HealerState, Snapshot
 from healconsole.core.text import visible
-from healconsole.engine.operators import BREAK_GLASS, OperatorDesk, SecondPersonNeeded, identify
+from healconsole.engine.operators import OperatorDesk, identify
+from healconsole.engine.reasons import BREAK_GLASS
+from healconsole.engine.secondperson import SecondPersonNeeded
 from healconsole.stores.apply import ChangedUnderneath, NotApplied
 from healconsole.stores.auditlog import AuditUnwritable
 
@@ -116,23 +119,46 @@ def approve(args: argparse.Namespace) -> int:
     Raises:
         RefusedError: read-only, no such request, or the caller is no second person.
     """
-    config, now = settings(args), time.time()
-    if config.read_only:
-        raise RefusedError("approve: this console is read-only; nothing was changed")
-    operator = identify(os.environ, via="cli", named=config.operator)
-    desk = OperatorDesk(config.state_root, config.audit, operator, time.time, config.host)
-    try:
+    desk, now = _second_desk(args), time.time()
+    with _refusals(args):
         if not args.id:
             for request in desk.waiting():
                 show(_request_line(request, now))
             return DONE
-        request, _ = desk.approve(args.id, reason=args.reason)
-    except ActRefused as error:
-        raise RefusedError(f"approve: refused: {error}") from error
-    except (ChangedUnderneath, NotApplied, AuditUnwritable) as error:
-        raise RefusedError(f"approve {args.id}: {error}") from error
+        request, _ = desk.approve(args.id, reason=args.reason, as_shown=args.as_shown)
     show(f"{paint('✔', 'good')} {_request_line(request, now)}")
     return DONE
+
+
+def decline(args: argparse.Namespace) -> int:
+    """Take a request away.
+
+    Raises:
+        RefusedError: read-only, or no such request.
+    """
+    desk, now = _second_desk(args), time.time()
+    with _refusals(args):
+        request = desk.decline(args.id, reason=args.reason, as_shown=args.as_shown)
+    show(f"{paint('✔', 'good')} declined: {_request_line(request, now)}")
+    return DONE
+
+
+def _second_desk(args: argparse.Namespace) -> OperatorDesk:
+    config = settings(args)
+    if config.read_only:
+        raise RefusedError(f"{args.verb}: this console is read-only; nothing was changed")
+    operator = identify(os.environ, via="cli", named=config.operator)
+    return OperatorDesk(config.state_root, config.audit, operator, time.time, config.host)
+
+
+@contextmanager
+def _refusals(args: argparse.Namespace) -> Iterator[None]:
+    try:
+        yield
+    except ActRefused as error:
+        raise RefusedError(f"{args.verb}: refused: {error}") from error
+    except (ChangedUnderneath, NotApplied, AuditUnwritable) as error:
+        raise RefusedError(f"{args.verb} {args.id}: {error}") from error
 
 
 def _request_line(request: Request, now: float) -> str:

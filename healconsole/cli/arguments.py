@@ -178,6 +178,20 @@ def approve(sub: OneLineParser) -> None:
     """``approve``."""
     sub.add_argument("id", metavar="ID", nargs="?", help="request; else list what waits")
     sub.add_argument("--reason", metavar="R", default="", help="why you approve it")
+    _as_shown(sub)
+
+
+def decline(sub: OneLineParser) -> None:
+    """A request that is taken away."""
+    sub.add_argument("id", metavar="ID", help="request, as approve lists it")
+    sub.add_argument("--reason", metavar="R", required=True, help="why not, for who asked")
+    _as_shown(sub)
+
+
+def _as_shown(sub: OneLineParser) -> None:
+    sub.add_argument(
+        "--as-shown", metavar="SEAL", default="", help="only if it is what the fleet showed"
+    )
 
 
 def halt(sub: OneLineParser) -> None:

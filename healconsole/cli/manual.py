@@ -31,6 +31,7 @@ USAGE: Final = {
         "                          [--incident I]"
     ),
     "approve": "healconsole approve [ID --reason R]",
+    "decline": "healconsole decline ID --reason R",
     "run": "healconsole run NAME --reason R [--incident I]",
     "serve": (
         "healconsole serve [--fleet] [--bind ADDRESS] [--port N] [--url URL] [--token-file FILE]\n"

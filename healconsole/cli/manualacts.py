@@ -54,6 +54,15 @@ examples:
   healconsole approve 3f9a1c --reason 'seen, the queue drains'
 """
 
+DECLINE: Final = """\
+For a request that shall not be approved, also your own. Nothing of the healer changes, and
+the event is in the audit log. The fleet's screen does this over SSH with --as-shown: a seal
+of what was shown there, so that nothing else is approved or declined than that.
+
+examples:
+  healconsole decline 3f9a1c --reason 'the queue is not drained yet'
+"""
+
 HALT: Final = """\
 Without --healer or --hosts the whole fleet. Every guarded cycle of every host that has
 this Redis asks for it before it acts; what runs already goes on to its end. It does not

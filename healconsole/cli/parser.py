@@ -92,6 +92,13 @@ _COMMANDS: Final = (
         takes.approve,
     ),
     Command(
+        "decline",
+        "acts:decline",
+        "take a request for a second person away",
+        manualacts.DECLINE,
+        takes.decline,
+    ),
+    Command(
         "halt",
         "halting:halt",
         "stop every healer of the fleet, or some",

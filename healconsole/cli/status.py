@@ -13,6 +13,7 @@ from healconsole.cli.settings import local_offset, look, look_at_fleet, only, se
 from healconsole.core.ages import age, countdown, iso
 from healconsole.core.explain import explain, sentence
 from healconsole.core.records import MICRO
+from healconsole.core.request import asked_words
 from healconsole.core.snapshot import Snapshot, SourceHealth
 from healconsole.core.status import status_object
 from healconsole.core.stops import stops_said
@@ -74,6 +75,13 @@ def heading(snapshot: Snapshot, views: tuple[HealerRow, ...], now: float) -> lis
     ]
     lines += [paint(f"  ! {visible(stop)}", "bad") for stop in stops_said(snapshot, now)]
     lines += [f"  ! {visible(anomaly)}" for anomaly in snapshot.anomalies]
+    there = " on that host" if snapshot.fleet else ""
+    lines += [
+        f"  ! {visible(asked_words(request, now))}; "
+        f"healconsole approve {visible(request.id)}{there}"
+        for request in snapshot.requests
+        if request.until > now
+    ]
     return lines
 
 

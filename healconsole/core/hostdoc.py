@@ -23,6 +23,8 @@ from healconsole.core.intent import bucket_number, marker_key
 from healconsole.core.limits import limits_of
 from healconsole.core.override import format_override
 from healconsole.core.records import Corrupt, CycleRecord, Policy
+from healconsole.core.request import Request
+from healconsole.core.requestdoc import REQUESTS_MAX, published
 from healconsole.core.snapshot import CatalogEntry, HealerState, Heartbeat, Snapshot
 from healconsole.core.text import encodable
 from healconsole.core.words import Circuit, SourceState
@@ -36,6 +38,8 @@ INTENTS_MAX: Final = 16
 TEXT_MAX: Final = 1024
 """Characters of one text."""
 PROBLEMS_MAX: Final = 8
+REQUESTS_SIZE: Final = 131_072
+"""Bytes of all requests of one host."""
 
 _HOST: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
 _EVENT: Final = ("host", "healer", "intent", "outcome", "reason", "fact", "scope", "guard")
@@ -51,7 +55,12 @@ def is_host_name(name: str) -> bool:
 
 
 def header_line(
-    host: str, at: float, healers: int, problems: Sequence[str], left_off: int
+    host: str,
+    at: float,
+    healers: int,
+    problems: Sequence[str],
+    left_off: int,
+    requests: Sequence[Request] = (),
 ) -> bytes:
     """Return the first line of a document, newline included.
 
@@ -61,6 +70,7 @@ def header_line(
         healers: how many lines follow.
         problems: what is wrong with the host as a whole.
         left_off: healers for whom there was no room.
+        requests: acts that wait for a second person.
     """
     header = {
         "v": 1,
@@ -69,8 +79,20 @@ def header_line(
         "healers": healers,
         "left_off": left_off,
         "problems": [_text(problem) for problem in problems[:PROBLEMS_MAX]],
+        "requests": _fitting(published(request) for request in requests[:REQUESTS_MAX]),
     }
     return orjson.dumps(header, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _fitting(requests: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The first of them, as many as there is room for."""
+    told, size = [], 0
+    for request in requests:
+        size += len(orjson.dumps(request))
+        if size > REQUESTS_SIZE:
+            break
+        told.append(request)
+    return told
 
 
 def problems_of(snapshot: Snapshot) -> tuple[str, ...]:

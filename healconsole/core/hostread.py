@@ -32,6 +32,8 @@ from healconsole.core.hostdoc import (
 )
 from healconsole.core.override import parse_override
 from healconsole.core.records import ClaimRecord, Corrupt
+from healconsole.core.request import Request
+from healconsole.core.requestdoc import REQUESTS_MAX, read_request
 from healconsole.core.scopes import is_healer_name
 from healconsole.core.snapshot import (
     CatalogEntry,
@@ -65,6 +67,7 @@ class Header(Frozen):
     healers: int
     left_off: int
     problems: tuple[str, ...]
+    requests: tuple[Request, ...]
 
 
 def split_document(raw: bytes, host: str) -> tuple[Header, list[bytes]]:
@@ -95,10 +98,21 @@ def split_document(raw: bytes, host: str) -> tuple[Header, list[bytes]]:
         healers=_whole(found, "healers", HEALERS_MAX),
         left_off=_whole(found, "left_off", _MARKERS_MAX),
         problems=tuple(_texts(found, "problems", PROBLEMS_MAX)),
+        requests=_requests(found, host),
     )
     if header.healers != len(lines):
         raise Malformed(f"has {len(lines)} healers, and says {header.healers}")
     return header, lines
+
+
+def _requests(found: Mapping[str, Any], host: str) -> tuple[Request, ...]:
+    if "requests" not in found:  # told by an older program
+        return ()
+    try:
+        listed = _list(found, "requests", REQUESTS_MAX)
+        return tuple(read_request(request, host) for request in listed)
+    except ValueError as error:
+        raise Malformed("has a request that does not match its format") from error
 
 
 def read_healer_line(line: bytes, host: str) -> HealerState:

@@ -50,11 +50,22 @@ class Request(Frozen):
     next_lines: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     """What who asked was shown of the act: see ``ActPlan``."""
+    host: str = ""
+    """The host that it is for, as the fleet knows it; empty where that is this one."""
+
+    @property
+    def healer_id(self) -> str:
+        """The healer as ``HealerState.id`` has it."""
+        return f"{self.host}/{self.healer}" if self.host else self.healer
 
     @property
     def target(self) -> str:
         """The healer, and the scope if it is about one."""
-        return self.healer if self.scope is None else f"{self.healer} / {self.scope}"
+        return self.healer_id if self.scope is None else f"{self.healer_id} / {self.scope}"
+
+    def is_same(self, other: Request) -> bool:
+        """Whether it is one request, of one host."""
+        return (self.host, self.id) == (other.host, other.id)
 
 
 def waiting_words(requests: Sequence[Request], now: float) -> str:
@@ -76,6 +87,20 @@ def waiting_words(requests: Sequence[Request], now: float) -> str:
     head = "1 request waits:" if many == 1 else f"{many} requests wait, first:"
     who = first.operator.get("user", "?")
     return f"{head} {first.verb} {first.target} by {who}, {countdown(first.until - now)} left"
+
+
+def asked_words(request: Request, now: float) -> str:
+    """Say what one request asks for, who, why, and how long it waits. May hold data.
+
+    >>> ask = Request("a1", "reset", "h", "fix", "why", "", {"user": "ana"}, 0, 240, "", "", ())
+    >>> asked_words(ask, 0)
+    'reset h / fix waits for a second person: asked by ana, 4m00s left: why'
+    """
+    who, left = request.operator.get("user", "?"), countdown(max(0.0, request.until - now))
+    return (
+        f"{request.verb} {request.target} waits for a second person: asked by {who}, "
+        f"{left} left: {request.reason}"
+    )
 
 
 def not_a_second(request: Request, login_uid: int | None) -> str:

@@ -63,6 +63,8 @@ class Outcome(StrEnum):
     """The result of the act that was announced before; one that failed is undone."""
     OPERATOR_REQUEST = "operator-request"
     """An act that waits for a second person."""
+    OPERATOR_DECLINE = "operator-decline"
+    """A request that somebody took away, so that nobody approves it."""
     OPERATOR_HALT = "operator-halt"
     OPERATOR_RESUME = "operator-resume"
     OPERATOR_BREAK = "operator-break"

@@ -19,7 +19,8 @@ from healconsole.core.records import Corrupt
 from healconsole.core.storm import parse_storm, storm_said
 from healconsole.core.text import visible
 from healconsole.core.words import Outcome
-from healconsole.engine.operators import OperatorDesk, checked_reason
+from healconsole.engine.operators import OperatorDesk
+from healconsole.engine.reasons import checked_reason
 from healconsole.stores.apply import ChangedUnderneath, NotApplied
 from healconsole.stores.auditlog import AuditUnwritable, EventFields
 from healconsole.stores.redislink import RedisLink, RedisUnknown

@@ -14,7 +14,7 @@ import re
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from healconsole.core.acts import (
     ActPlan,
@@ -26,27 +26,18 @@ from healconsole.core.acts import (
 )
 from healconsole.core.auditline import AuditLine
 from healconsole.core.frozen import Frozen, replace
-from healconsole.core.request import Request, not_a_second
+from healconsole.core.request import Request
 from healconsole.core.snapshot import CatalogEntry, HealerState
-from healconsole.core.words import Outcome
-from healconsole.stores.apply import Applied, UndoRecord, apply_plan, apply_request, undo
+from healconsole.engine import secondperson
+from healconsole.engine.reasons import BREAK_GLASS, checked_reason, is_break_glass
+from healconsole.stores.apply import Applied, UndoRecord, apply_plan, undo
 from healconsole.stores.auditlog import AuditWriter
-from healconsole.stores.files import Missing, Unreadable
-from healconsole.stores.requestfiles import waiting
-from healconsole.stores.requests import NoRequest, ask, by_id, keep
 from healconsole.stores.statedir import read_healer
-from healconsole.stores.trust import Untrusted
 
 NO_LOGIN_UID = 4_294_967_295
 """What the kernel says of a process that belongs to no login (``(uid_t) -1``)."""
 
 _CLAIM_LIMIT = 256
-
-BREAK_GLASS = "break-glass:"
-"""What the reason begins with, of an act that wants a second person and has none."""
-
-REASON_LIMIT = 2_000
-"""Characters of a reason that are kept."""
 
 
 class Operator(Frozen):
@@ -146,10 +137,6 @@ def _terminal() -> str:
     return ""
 
 
-class SecondPersonNeeded(ActRefused):
-    """The act was asked for, and waits for somebody else; nothing was changed."""
-
-
 class OperatorDesk(Frozen):
     """Where an operator's acts take effect, and in whose name.
 
@@ -205,7 +192,7 @@ class OperatorDesk(Frozen):
             SecondPersonNeeded: it is asked for, and somebody else has to approve it.
         """
         if plan.verb in self.four_eyes and not is_break_glass(reason):
-            self._ask(plan, checked_reason(reason), incident.strip())
+            secondperson.ask_for(self, plan, checked_reason(reason), incident.strip())
         return apply_plan(
             self.root,
             plan,
@@ -234,70 +221,16 @@ class OperatorDesk(Frozen):
         )
 
     def waiting(self) -> tuple[Request, ...]:
-        """The requests that can be approved.
+        """The requests that can be approved; see ``engine.secondperson``."""
+        return secondperson.waiting(self)
 
-        Raises:
-            ActRefused: they cannot be read, or not be trusted.
-        """
-        try:
-            return waiting(self.root, self.clock())
-        except Untrusted as error:
-            raise ActRefused(f"requests are not to be trusted: {error}") from error
-        except (Unreadable, OSError) as error:
-            raise ActRefused(f"requests cannot be read: {error}") from error
+    def approve(self, wanted: str, *, reason: str, as_shown: str = "") -> tuple[Request, Applied]:
+        """Do what somebody else asked for; see ``engine.secondperson``."""
+        return secondperson.approve(self, wanted, reason=reason, as_shown=as_shown)
 
-    def approve(self, wanted: str, *, reason: str) -> tuple[Request, Applied]:
-        """Do what somebody else asked for.
-
-        Raises:
-            ActRefused: there is no such request, or the caller is not a second person.
-        """
-        said = checked_reason(reason)
-        try:
-            request = by_id(self.waiting(), wanted)
-            if why := not_a_second(request, self.operator.login_uid):
-                raise ActRefused(why)
-            applied = apply_request(
-                self.root,
-                request,
-                audit=self.writer(),
-                approver=self.operator.record(),
-                reason=said,
-                now=self.clock(),
-            )
-        except NoRequest as error:
-            raise ActRefused(str(error)) from error
-        return request, applied
-
-    def _ask(self, plan: ActPlan, reason: str, incident: str) -> NoReturn:
-        """Write the request, which is in the log first; always raises."""
-        try:
-            request = ask(
-                self.root, plan, self.operator.record(), reason, incident, self.clock(),
-                self.second_within,
-            )  # fmt: skip
-            self.writer().append(
-                sync=True,
-                healer=plan.healer,
-                outcome=Outcome.OPERATOR_REQUEST,
-                scope=plan.scope or "",
-                reason=f"request {request.id}, {plan.verb}: {reason}",
-                operator=self.operator.record(),
-                incident=incident,
-                before=plan.before,
-                after=plan.after,
-                pid=os.getpid(),
-                trigger="operator",
-            )
-            keep(self.root, request)
-        except (Missing, Untrusted, Unreadable, OSError) as error:
-            raise ActRefused(f"a second person is needed, and cannot be asked: {error}") from error
-        minutes = round(self.second_within / 60)
-        raise SecondPersonNeeded(
-            f"{plan.verb} wants a second person: asked as {request.id}. Within {minutes} min "
-            f"somebody with another login approves it: healconsole approve {request.id} "
-            f"--reason … (alone: begin the reason with {BREAK_GLASS!r})"
-        )
+    def decline(self, wanted: str, *, reason: str, as_shown: str = "") -> Request:
+        """Take a request away, so that nobody approves it; see ``engine.secondperson``."""
+        return secondperson.decline(self, wanted, reason=reason, as_shown=as_shown)
 
     def _reason(self, verb: str, text: str) -> str:
         """The reason for the event; one that went without a second person says so, loudly."""
@@ -310,24 +243,3 @@ class OperatorDesk(Frozen):
     def writer(self) -> AuditWriter:
         """The audit log, to append an operator's event to."""
         return AuditWriter(self.audit, self.clock, self.host or socket.gethostname())
-
-
-def is_break_glass(reason: str) -> bool:
-    """Whether somebody goes without the second person, and says so.
-
-    >>> is_break_glass(" Break-glass: nobody answers"), is_break_glass("broke a glass")
-    (True, False)
-    """
-    return reason.strip().lower().startswith(BREAK_GLASS)
-
-
-def checked_reason(text: str) -> str:
-    """The reason without blanks around it.
-
-    Raises:
-        ActRefused: it is empty.
-    """
-    reason = text.strip()
-    if not reason:
-        raise ActRefused("a reason is needed: it is what the audit log is read for later")
-    return reason[:REASON_LIMIT]

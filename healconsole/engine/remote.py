@@ -20,8 +20,11 @@ from healconsole.core.frozen import Frozen, replace
 from healconsole.core.hostdoc import is_host_name
 from healconsole.core.plan import ActPlan, ActRefused, operable
 from healconsole.core.remoteanswer import Came, RemoteAnswer, answer_of
+from healconsole.core.request import Request
+from healconsole.core.requestdoc import seal
 from healconsole.core.snapshot import CatalogEntry, HealerState, Snapshot
-from healconsole.engine.operators import Operator, checked_reason
+from healconsole.engine.operators import Operator
+from healconsole.engine.reasons import checked_reason
 from healconsole.stores.apply import Applied, NotApplied, UndoRecord
 
 HOST = "{host}"
@@ -157,6 +160,34 @@ class RemoteDesk(Frozen):
         words = [plan.verb, name, *plan.words, f"--reason={checked_reason(reason)}"]
         if incident.strip():
             words.append(f"--incident={incident.strip()}")
+        return self._run(host, words, RUN_TIMEOUT_S if plan.verb == "run" else TIMEOUT_S)
+
+    def second(self, request: Request, *, approves: bool, reason: str) -> Applied | None:
+        """Approve or decline a request on its host, if it is there as it was shown here.
+
+        Returns:
+            What was done; None where it was declined.
+
+        Raises:
+            NotApplied: it was not, or nobody knows.
+            ActRefused: the reason is empty.
+        """
+        verb = "approve" if approves else "decline"
+        shown = f"--as-shown={seal(request)}"
+        answer = self._run(
+            request.host, [verb, request.id, shown, f"--reason={checked_reason(reason)}"], TIMEOUT_S
+        )
+        if answer.came is not Came.DONE:
+            raise NotApplied(f"{request.host}: {answer.says}")
+        if not approves:
+            return None
+        return Applied(
+            UndoRecord(
+                request.healer_id, request.verb, request.scope, (), request.before, request.after
+            )
+        )
+
+    def _run(self, host: str, words: Sequence[str], timeout_s: float) -> RemoteAnswer:
         try:
             argv = remote_argv(self.command, host, words)
             done = subprocess.run(
@@ -166,7 +197,7 @@ class RemoteDesk(Frozen):
                 # Its own session: a key at the console, or its end, is no key for ssh.
                 start_new_session=True,
                 env={**os.environ, "LC_ALL": "C"},
-                timeout=RUN_TIMEOUT_S if plan.verb == "run" else TIMEOUT_S,
+                timeout=timeout_s,
                 check=False,
             )
         except ActRefused as error:

@@ -24,8 +24,9 @@ from healconsole.core.snapshot import CatalogEntry, HealerState
 from healconsole.core.words import FAILURES, Library, Outcome
 from healconsole.engine import relay
 from healconsole.engine.follow import Follower, OnEvent, Phase, PhaseEvent
-from healconsole.engine.operators import OperatorDesk, checked_reason
+from healconsole.engine.operators import OperatorDesk
 from healconsole.engine.process import Account, run_command
+from healconsole.engine.reasons import checked_reason
 from healconsole.engine.runas import PATH, account_for, clean_environment
 from healconsole.engine.waiting import readable
 from healconsole.stores.trust import Untrusted, check_program

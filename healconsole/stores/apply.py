@@ -28,7 +28,7 @@ from healconsole.stores.changes import (
 )
 from healconsole.stores.files import Missing, Unreadable, open_below_dir, open_dir
 from healconsole.stores.locks import GUARD, LockTimeout, locked
-from healconsole.stores.requests import found_at, take
+from healconsole.stores.requests import NoRequest, found_at, take
 
 LOCK_TIMEOUT = 5.0
 """Seconds that an operator waits for a healer that is just committing."""
@@ -63,6 +63,11 @@ class UndoRecord(Frozen):
     done: tuple[Done, ...]
     before: str
     after: str
+
+    @property
+    def can_be_taken_back(self) -> bool:
+        """Whether it is known what was there."""
+        return bool(self.done)
 
 
 class Applied(Frozen):
@@ -157,6 +162,44 @@ def apply_request(
         request.healer, request.verb, request.scope, done, request.before, request.after
     )
     return Applied(undo_record, problem)
+
+
+def decline_request(
+    root: str | os.PathLike[str],
+    request: Request,
+    *,
+    audit: AuditWriter,
+    operator: Mapping[str, Any],
+    reason: str,
+) -> None:
+    """Take ``request`` away, which is in the log first; nothing of the healer changes.
+
+    Raises:
+        AuditUnwritable: the event cannot be written; the request still waits.
+        NotApplied: it cannot be removed, and still waits.
+        NoRequest: somebody approved or declined it meanwhile.
+    """
+    event: EventFields = {
+        "healer": request.healer,
+        "outcome": Outcome.OPERATOR_DECLINE,
+        "scope": request.scope or "",
+        "before": request.before,
+        "after": request.before,
+    }
+    asker = request.operator.get("user", "?")
+    said = f"request {request.id}, {request.verb} asked by {asker}: {reason}"
+    _tell_who(event, operator, said, request.incident)
+    audit.append(sync=True, **event)
+    try:
+        take(root, request)
+    except NoRequest:
+        _audit_failure(audit, event, "was not done: it waits no more")
+        raise
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        _audit_failure(audit, event, f"was not done: the request cannot be removed ({why})")
+        raise NotApplied(f"{request.id} cannot be removed ({why}), and still waits") from error
+    _audit_result(audit, event)
 
 
 def undo(

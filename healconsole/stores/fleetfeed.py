@@ -250,6 +250,7 @@ class FleetFeed:
             healers=reader.hosts.healers,
             hosts=hosts,
             fleet=True,
+            requests=reader.hosts.requests,
             locks=locks.locks,
             halt=locks.halt,
             halts=locks.halts,

@@ -15,6 +15,7 @@ from healconsole.core.hostread import (
     read_healer_line,
     split_document,
 )
+from healconsole.core.request import Request
 from healconsole.core.snapshot import HealerState, Host
 from healconsole.stores.fleetkeys import HOSTS, LEASE_MAX_S, LEFT
 from healconsole.stores.redislink import RedisLink, milliseconds
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 HOSTS_MAX: Final = 5_000
 HEALERS_MAX: Final = 50_000
 """Of all hosts; what is more is not read, and said."""
+REQUESTS_MAX: Final = 100
+"""Of all hosts."""
 UNNAMED: Final = "?"
 """The healer of a host of which no healer is known."""
 _SKEW_S: Final = 5.0
@@ -89,6 +92,17 @@ class FleetHosts:
         if self._left_off:
             found.append(f"{self._left_off} healers are not shown: more than {HEALERS_MAX} publish")
         return tuple(found)
+
+    @property
+    def requests(self) -> tuple[Request, ...]:
+        """Acts that wait for a second person, the oldest first; also those of lost hosts."""
+        found = [
+            request
+            for known in self._known.values()
+            if known.header is not None
+            for request in known.header.requests
+        ]
+        return tuple(sorted(found, key=lambda request: request.at)[:REQUESTS_MAX])
 
     def take_index(
         self, leases: Mapping[bytes, float], changes: Mapping[bytes, float]

@@ -18,6 +18,7 @@ from healconsole.core.hostdoc import (
     healer_line,
     problems_of,
 )
+from healconsole.core.request import Request
 from healconsole.core.snapshot import HealerState, Snapshot
 from healconsole.stores.fleetkeys import (
     AUDIT,
@@ -37,6 +38,8 @@ from healconsole.stores.redislink import RedisLink, milliseconds
 if TYPE_CHECKING:
     from redis import Redis
 
+HEADER_MAX: Final = 262_144
+"""Bytes that are left to the first line of a document."""
 BATCH: Final = 200
 """Events in one exchange with Redis."""
 
@@ -57,7 +60,7 @@ class Publisher:
         self._audit = audit
         self._lease_ms = int(lease_s * 1000)
         self._lines: dict[str, tuple[HealerState, bytes]] = {}
-        self._told: tuple[bytes, tuple[str, ...]] | None = None
+        self._told: tuple[bytes, tuple[str, ...], tuple[Request, ...]] | None = None
 
     def tell(self, snapshot: Snapshot, now: float) -> bool:
         """Publish `snapshot`, and say that this host lives; return whether anything was new.
@@ -68,11 +71,13 @@ class Publisher:
         """
         body, number, left_off = self._body(snapshot.healers, now)
         problems = problems_of(snapshot)
-        new = self._told != (body, problems)
-        document = header_line(self._host, now, number, problems, left_off) + body
+        waiting = tuple(request for request in snapshot.requests if request.until > now)
+        told = (body, problems, waiting)
+        new = self._told != told
+        document = header_line(self._host, now, number, problems, left_off, waiting) + body
         self._told = None  # until it is known to be there
         fresh = self._link.ask(lambda client: self._put(client, document, new=new))
-        self._told = (body, problems)
+        self._told = told
         return fresh
 
     def tell_events(self) -> int:
@@ -114,7 +119,7 @@ class Publisher:
             kept = self._lines.get(healer.name)
             same = kept is not None and kept[0] is healer
             line = kept[1] if same and kept is not None else healer_line(healer, now)
-            if len(lines) == HEALERS_MAX or size + len(line) > DOC_MAX - 16_384:
+            if len(lines) == HEALERS_MAX or size + len(line) > DOC_MAX - HEADER_MAX:
                 left_off += 1
                 continue
             size += len(line)

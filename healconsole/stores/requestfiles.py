@@ -97,6 +97,7 @@ def _sound(request: Request, name: str) -> bool:
         return False
     return (
         request.id == name
+        and request.host == ""
         and is_healer_name(request.healer)
         and isinstance(request.operator, dict)
         and all(isinstance(getattr(request, key), str) for key in _TEXTS)

@@ -117,7 +117,7 @@ def take(root: str | os.PathLike[str], request: Request) -> None:
             os.unlink(request.id, dir_fd=fd)
             os.fsync(fd)
     except (FileNotFoundError, Missing) as error:
-        raise NoRequest(f"{request.id} was approved or withdrawn meanwhile") from error
+        raise NoRequest(f"{request.id} was approved or declined meanwhile") from error
 
 
 def by_id(requests: Sequence[Request], wanted: str) -> Request:
@@ -129,4 +129,4 @@ def by_id(requests: Sequence[Request], wanted: str) -> Request:
     for request in requests:
         if request.id == wanted:
             return request
-    raise NoRequest(f"no request {wanted} waits: it was approved, or its time is over")
+    raise NoRequest(f"no request {wanted} waits: it was approved or declined, or its time is over")

@@ -251,8 +251,6 @@ class ConsoleApp(FailingApp):
                 return "this console is READ-ONLY: it was started without anything that can write"
             if key in keys.ACTS and subject is None:
                 return "there is no healer under the cursor"
-        if key is keys.APPROVE and self.remote_acts is not None:
-            return "an act is approved on the host that it is for, not in the view of the fleet"
         if key is keys.APPROVE and not self.waiting_requests():
             return "nobody waits for a second person"
         return ""

@@ -13,6 +13,8 @@ from healconsole.core.hostdoc import PARTS_MAX, header_line, healer_line, proble
 from healconsole.core.hostread import Malformed, read_healer_line, split_document
 from healconsole.core.intent import bucket_number, marker_key
 from healconsole.core.records import ClaimRecord, Corrupt, OverrideRecord, Policy
+from healconsole.core.request import waiting_words
+from healconsole.core.requestdoc import published, read_request
 from healconsole.core.snapshot import CatalogEntry, HealerState, Snapshot, SourceHealth
 from healconsole.core.view import healer_row
 from healconsole.core.words import SourceState
@@ -95,9 +97,10 @@ def test_of_many_breakers_those_that_are_not_closed_are_told() -> None:
 
 def test_a_document_is_of_its_host_and_as_long_as_it_says() -> None:
     body = healer_line(HEALERS["0-disk-reaper"], NOW)
-    good = header_line("web-07", NOW, 1, ("the clock stepped",), 0) + body
+    good = header_line("web-07", NOW, 1, ("the clock stepped",), 0, scenes.asked().requests) + body
     header, lines = split_document(good, "web-07")
     assert (header.problems, len(lines)) == (("the clock stepped",), 1)
+    assert [request.target for request in header.requests] == ["web-07/worker-queue-healer"]
     for bad, why in (
         (good[:-1], "whole line"),
         (good + body, "2 healers, and says 1"),
@@ -105,11 +108,31 @@ def test_a_document_is_of_its_host_and_as_long_as_it_says() -> None:
         (b"", "gone"),
         (b"x" * 1_048_577, "larger"),
         (b"\x1b[31m\n", "not JSON"),
+        (good.replace(b'"verb":"reset"', b'"verb":"rm -rf"', 1), "request"),
     ):
         with pytest.raises(Malformed, match=why):
             split_document(bad, "web-07")
     with pytest.raises(Malformed, match="another host"):
         split_document(good, "web-08")
+
+
+@given(junk=JUNK, data=st.data())
+def test_a_request_with_junk_in_it_is_shown_as_it_is_or_refused(
+    junk: object, data: st.DataObject
+) -> None:
+    (asked,) = scenes.asked().requests
+    found = published(asked)
+    key = data.draw(st.sampled_from(sorted(found)))
+    if data.draw(st.booleans()):
+        found[key] = junk
+    else:
+        del found[key]
+    try:
+        read = read_request(found, "web-07")
+    except ValueError:
+        return
+    assert published(read) == {**found, "scope": read.scope}
+    assert waiting_words((read,), NOW) == "" or "web-07/" in waiting_words((read,), NOW)
 
 
 @given(name=st.sampled_from(sorted(HEALERS)), junk=JUNK, data=st.data())

@@ -10,7 +10,11 @@ from pathlib import Path
 import pytest
 
 from healconsole.core.plan import ActRefused
-from healconsole.engine.operators import BREAK_GLASS, Operator, OperatorDesk, SecondPersonNeeded
+from healconsole.core.requestdoc import published, read_request, seal
+from healconsole.engine import secondperson
+from healconsole.engine.operators import Operator, OperatorDesk
+from healconsole.engine.reasons import BREAK_GLASS
+from healconsole.engine.secondperson import SecondPersonNeeded
 from healconsole.stores.apply import ChangedUnderneath
 from healconsole.stores.auditlog import AuditUnwritable
 from healconsole.stores.requestfiles import FOLDER
@@ -102,6 +106,65 @@ def test_break_glass_is_loud_and_wants_a_reason(site: Site, desk: OperatorDesk) 
         desk.apply(plan, reason=f"{BREAK_GLASS}  ")
     desk.apply(plan, reason=f"{BREAK_GLASS} nobody answers")
     assert site.events()[0]["reason"] == "BREAK-GLASS, no second person: nobody answers"
+    assert (site.state / "cb" / "fix").read_text().split()[4] == "half-open"
+
+
+def test_a_request_is_declined_by_anybody_and_then_approved_by_nobody(
+    site: Site, desk: OperatorDesk
+) -> None:
+    wanted = asked(desk)
+    with pytest.raises(ActRefused, match="reason is needed"):
+        desk.decline(wanted, reason=" ")
+    desk.decline(wanted, reason="not yet")
+    assert desk.waiting() == ()
+    assert (site.state / "cb" / "fix").read_text() == OPEN
+    assert [event["outcome"] for event in site.events()] == [
+        "operator-request", "operator-decline", "operator-done",
+    ]  # fmt: skip
+    event = site.events()[1]
+    assert event["reason"] == f"request {wanted}, reset asked by ada: not yet"
+    assert (event["operator"], event["incident"]) == (ADA.record(), "INC-1")
+    for act in (replace(desk, operator=GRACE).approve, desk.decline):
+        with pytest.raises(ActRefused, match="no request"):
+            act(wanted, reason="seen")
+
+
+def test_a_decline_that_cannot_be_audited_leaves_the_request(
+    site: Site, desk: OperatorDesk
+) -> None:
+    wanted = asked(desk)
+    unwritable = replace(desk, audit=site.root)
+    with pytest.raises(AuditUnwritable):
+        unwritable.decline(wanted, reason="not yet")
+    assert [request.id for request in desk.waiting()] == [wanted]
+
+
+def test_who_is_slower_than_an_approval_is_told_and_the_log_says_so(
+    site: Site, desk: OperatorDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = asked(desk)
+    stale = desk.waiting()
+    replace(desk, operator=GRACE).approve(wanted, reason="seen")
+    monkeypatch.setattr(secondperson, "waiting", lambda _: stale)
+    with pytest.raises(ActRefused, match="declined meanwhile"):
+        desk.decline(wanted, reason="not yet")
+    assert [event["outcome"] for event in site.events()][-2:] == [
+        "operator-decline", "operator-undo",
+    ]  # fmt: skip
+
+
+def test_what_was_not_shown_is_neither_approved_nor_declined(
+    site: Site, desk: OperatorDesk
+) -> None:
+    """The fleet shows what stands in Redis; what is done is what stands on the host."""
+    wanted = asked(desk)
+    (request,) = desk.waiting()
+    shown = read_request(published(request), "web1")
+    forged = replace(shown, after="something harmless")
+    for act in (replace(desk, operator=GRACE).approve, desk.decline):
+        with pytest.raises(ActRefused, match="not what you were shown"):
+            act(wanted, reason="seen", as_shown=seal(forged))
+    replace(desk, operator=GRACE).approve(wanted, reason="seen", as_shown=seal(shown))
     assert (site.state / "cb" / "fix").read_text().split()[4] == "half-open"
 
 

@@ -167,7 +167,7 @@ def test_sudo_takes_the_operators_verbs_and_nothing_that_leads_past_the_log(any_
         re.compile(found)
         for found in re.findall(r"healconsole (\^.*\$)(?:, \\)?$", any_kit.text(path), re.MULTILINE)
     ]
-    assert len(patterns) == 2
+    assert len(patterns) == 3
 
     def allowed(arguments: str) -> bool:
         return any(pattern.search(arguments) for pattern in patterns)
@@ -178,6 +178,9 @@ def test_sudo_takes_the_operators_verbs_and_nothing_that_leads_past_the_log(any_
         f"dry-run {NAME} on --reason rehearse",
         f"release {NAME} --reason done",
         f"run {NAME} --reason probe",
+        "approve",
+        "approve 3f9a1c --as-shown=0123abcd --reason=seen the queue - it drains",
+        "decline 3f9a1c --reason not yet",
     ):
         assert allowed(said), said
     for said in (
@@ -189,6 +192,10 @@ def test_sudo_takes_the_operators_verbs_and_nothing_that_leads_past_the_log(any_
         f"reset {NAME} --reason x -- --audit /dev/null",
         f"reset {NAME}x --reason x",
         "reset another --reason x",
+        "approve 3f9a1c --reason x --audit /dev/null",
+        "decline 3f9a1c --reason x --config /tmp/x",
+        "decline",
+        "decline ../x --reason x",
         f"dry-run {NAME} maybe --reason x",
         "gc --age 0",
         "heal /tmp/evil.toml",

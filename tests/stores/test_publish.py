@@ -14,6 +14,7 @@ import pytest
 from healconsole.core.auditline import AuditEvent
 from healconsole.core.auditparse import format_event
 from healconsole.core.hostdoc import DOC_MAX
+from healconsole.core.requestdoc import seal
 from healconsole.core.snapshot import HealerState, Snapshot
 from healconsole.core.view import healer_row
 from healconsole.core.words import SourceState
@@ -135,6 +136,26 @@ def test_a_host_that_leaves_is_gone_and_one_that_redis_forgot_is_lost(
     assert {healer_row(h, NOW).word for h in eye.look().values()} == {"lost"}
     staying.tell(scenes.healthy(), NOW)
     assert {healer_row(h, NOW).word for h in eye.look().values()} == {"ok"}, "told again in full"
+
+
+def test_who_waits_for_a_second_person_is_told_and_told_again_when_nobody_does(
+    publisher: Make, eye: Eye
+) -> None:
+    (asked,) = scenes.asked().requests
+    waits = replace(scenes.healthy(), requests=(asked,))
+    host = publisher()
+    assert host.tell(waits, NOW)
+    assert not host.tell(waits, NOW + 1)
+    eye.look()
+    (found,) = eye.reader.hosts.requests
+    assert (found.target, found.id, found.files) == (f"web-07/{asked.target}", asked.id, ())
+    assert seal(found) == seal(asked)
+    assert host.tell(scenes.healthy(), NOW + 2), "it was approved: the fleet is told"
+    eye.look()
+    assert eye.reader.hosts.requests == ()
+    host.tell(waits, asked.until + 1)
+    eye.look()
+    assert eye.reader.hosts.requests == (), "its time is over"
 
 
 def test_events_of_all_hosts_come_in_the_order_of_their_times(

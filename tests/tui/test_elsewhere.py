@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,10 +19,15 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from healconsole.core.remoteanswer import Came, answer_of
+from healconsole.core.request import Request
+from healconsole.core.requestdoc import published, read_request
 from healconsole.core.snapshot import CatalogEntry, HealerState, Snapshot
 from healconsole.engine.operators import Operator
 from healconsole.engine.remote import RemoteDesk, remote_argv
+from healconsole.stores.apply import NotApplied
 from healconsole.stores.healerdir import read_healer
+from healconsole.stores.requestfiles import waiting
+from healconsole.tui.dialogs.approveelsewhere import ApproveElsewhere
 from healconsole.tui.dialogs.elsewhere import Elsewhere
 from healconsole.tui.widgets.healertable import HealerTable
 from tests.bench.files import write_healers
@@ -244,6 +250,81 @@ async def test_a_cycle_runs_on_another_host(far: Far) -> None:
     assert {event["healer"] for event in far.events() if event["outcome"] == "success"} == {
         *HEALERS
     }
+
+
+def logged_in_as(uid: int) -> tuple[str, ...]:
+    """What makes the kernel of the other side know a login, as pam_loginuid does."""
+    return ("sh", "-c", f'echo {uid} >/proc/self/loginuid && exec "$@"', "sh")
+
+
+def ask_for_a_reset(far: Far, uid: int) -> str:
+    """Somebody on that host asks for what wants a second person there; the id of it."""
+    config = far.place / "healconsole.toml"
+    config.write_text('[operators]\nfour_eyes = ["reset"]\n')
+    words = (*logged_in_as(uid), *far.command()[far.command().index("env") :])
+    done = subprocess.run(
+        [*words, "reset", "one", "--reason", "rolled back", "--config", str(config)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    asked = re.search(r"asked as (\w+)", done.stderr)
+    if asked is None:
+        pytest.skip(f"no login uid can be set here: {done.stderr}")
+    return asked[1]
+
+
+def published_requests(far: Far) -> tuple[Request, ...]:
+    """What the host's publisher tells of those that wait."""
+    found = waiting(far.state, time.time())
+    return tuple(read_request(published(request), "far") for request in found)
+
+
+async def answer(pilot: Pilot[int], recording: Recording, reason: str) -> None:
+    """Give the answer that the dialog asks for."""
+    dialog = recording.app.screen
+    assert isinstance(dialog, ApproveElsewhere)
+    dialog.query_one("#reason", Input).value = reason
+    await pilot.pause()
+    dialog.query_one("#act").focus()
+    await pilot.press("enter")
+    await recording.app.workers.wait_for_complete()
+    await pilot.pause()
+
+
+@pytest.mark.asyncio
+async def test_a_second_person_approves_and_declines_on_another_host(far: Far) -> None:
+    wanted = ask_for_a_reset(far, 4001)
+    shown = published_requests(far)
+    for login, says in ((4001, "yourself (login uid 4001)"), (4002, "")):
+        recording = opened(far, *logged_in_as(login))
+        snapshot = Snapshot(
+            host="fleet, 1 host", fleet=True, healers=far.healers()[:2], requests=shown
+        )
+        async with recording.app.run_test(size=SIZE) as pilot:
+            recording.feed.give(snapshot)
+            await recording.until(pilot, "1 request waits: reset far/one by uid-4001")
+            assert ", press p" in recording.text()
+            await pilot.press("p")
+            await recording.until(pilot, "Approve reset far/one")
+            await answer(pilot, recording, "seen")
+            if says:
+                assert says in recording.text()
+            else:
+                assert not isinstance(recording.app.screen, ApproveElsewhere)
+    assert far.outcomes() == [("operator-request", "one"), ("operator-reset", "one")]
+    assert far.events()[1]["operator"]["approved_by"]["login_uid"] == 4002  # type: ignore[index]
+    assert wanted in str(far.events()[1]["reason"])
+
+
+def test_what_redis_tells_falsely_is_not_approved_there(far: Far) -> None:
+    ask_for_a_reset(far, 4001)
+    (shown,) = published_requests(far)
+    desk = RemoteDesk(ANA, time.time, far.command(*logged_in_as(4002)))
+    for approves in (True, False):
+        with pytest.raises(NotApplied, match="not what you were shown"):
+            desk.second(replace(shown, reason="nothing much"), approves=approves, reason="fine")
+    assert desk.second(shown, approves=False, reason="not yet") is None
+    assert [outcome for outcome, _ in far.outcomes()] == ["operator-request", "operator-decline"]
+    assert published_requests(far) == ()
 
 
 def ask(far: Far, host: str, *before: str) -> tuple[Came, str]:

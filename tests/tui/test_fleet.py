@@ -130,6 +130,37 @@ async def test_a_healer_that_gets_lost_and_comes_back_says_so() -> None:
         assert "LOST" not in recording.text()
 
 
+def somebody_waits() -> Snapshot:
+    """The fleet, where an act on a host wants a second person."""
+    (asked,) = scenes.asked().requests
+    return replace(scenes.fleet(), requests=(replace(asked, host="web-07"),))
+
+
+async def test_who_waits_for_a_second_person_is_seen_on_the_fleet() -> None:
+    recording = opened(somebody_waits())
+    async with recording.app.run_test(size=SIZE) as pilot:
+        says = "1 request waits: reset web-07/worker-queue-healer by bo, 4m00s left"
+        await recording.until(pilot, says)
+        await pilot.press("enter")
+        await recording.until(pilot, "! reset web-07/worker-queue-healer waits")
+    looks = Recording(somebody_waits(), fleet=True, read_only=True)
+    async with looks.app.run_test(size=SIZE) as pilot:
+        await looks.until(pilot, f"{says}, healconsole approve there")
+        await pilot.press("p")
+        await looks.until(pilot, "READ-ONLY")
+
+
+@pytest.mark.parametrize("snapshot", [somebody_waits(), scenes.asked()], ids=["fleet", "host"])
+async def test_the_wall_counts_who_waits(snapshot: Snapshot) -> None:
+    recording = Recording(snapshot, fleet=snapshot.fleet, wall=True)
+    async with recording.app.run_test(size=SIZE) as pilot:
+        await recording.until(pilot, "! 1 request waits for a second person")
+        recording.now += 241
+        recording.feed.give(replace(snapshot, taken_at=recording.now, locks=()))
+        await recording.until(pilot, "14:36:08")
+        assert "second person" not in recording.text()
+
+
 async def test_an_empty_fleet_says_what_to_do() -> None:
     recording = opened(Snapshot(host="fleet, 0 hosts", fleet=True))
     async with recording.app.run_test(size=(80, 24)) as pilot:

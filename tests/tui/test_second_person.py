@@ -229,7 +229,7 @@ async def test_who_is_slower_is_told(site: Path) -> None:
             site / "state", site / "audit.jsonl", replace(BO, login_uid=1002), time.time
         )
         desk.approve(desk.waiting()[0].id, reason="I was faster")
-        await bo.until("approved or withdrawn meanwhile")
+        await bo.until("approved or declined meanwhile")
         await bo.press_button()
         assert bo.asks(ApproveDialog)
     assert [event["outcome"] for event in events(site)].count("operator-reset") == 1

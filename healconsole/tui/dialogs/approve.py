@@ -1,4 +1,4 @@
-"""Be the second person: see what somebody asked for, and let exactly that be done."""
+"""Be the second person: see what somebody asked for, and let exactly that be done, or decline."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from healconsole.core.ages import age, countdown
 from healconsole.core.attribution import claimed_words, operator_words
 from healconsole.core.plan import ActRefused
 from healconsole.core.request import Request, not_a_second
+from healconsole.core.requestdoc import seal
 from healconsole.core.text import visible
 from healconsole.core.told import readable
 from healconsole.engine.operators import OperatorDesk
@@ -23,6 +24,7 @@ from healconsole.tui.dialogs.asking import AskingDialog, field
 from healconsole.tui.dialogs.choice import Choice
 from healconsole.tui.dialogs.factlines import labelled
 from healconsole.tui.dialogs.session import Done
+from healconsole.tui.ports import Acts
 from healconsole.tui.widgets.cells import Line
 from healconsole.tui.widgets.cellview import CellView
 from healconsole.tui.widgets.field import Field
@@ -32,21 +34,35 @@ class ApproveDialog(AskingDialog):
     """Shows a request as who asked was shown the act; it is done to that state, or not at all."""
 
     VERB: ClassVar[str] = "Approve"
+    BUSY: ClassVar[str] = "writing the audit event, then the state"
 
-    def __init__(self, desk: OperatorDesk, requests: Sequence[Request]) -> None:
-        super().__init__(desk)
-        self.desk = desk
+    def __init__(self, acts: Acts, requests: Sequence[Request]) -> None:
+        super().__init__(acts)
         self.requests = tuple(requests)
-        self._which: Choice[object] = Choice(
-            [(each.id, f"{each.id} {each.verb} {each.target}") for each in requests], id="which"
+        self._which: Choice[int] = Choice(
+            [
+                (place, f"{each.id} {each.verb} {each.target}")
+                for place, each in enumerate(requests)
+            ],
+            id="which",
         )
+        self._answer = Choice([(True, "approve"), (False, "decline")], id="answer")
         self._refused = ""
 
     @property
     def request(self) -> Request:
         """The one that is shown."""
-        wanted = self._which.value
-        return next(each for each in self.requests if each.id == wanted)
+        return self.requests[self._which.value]
+
+    @property
+    def approves(self) -> bool:
+        """Whether it is to be done, and not declined."""
+        return self._answer.value
+
+    @property
+    def button_word(self) -> str:
+        """What the button says now."""
+        return "Approve" if self.approves else "Decline"
 
     def compose(self) -> ComposeResult:
         """What was asked for, then why it is approved."""
@@ -56,6 +72,7 @@ class ApproveDialog(AskingDialog):
                 yield CellView(id="plan")
             if len(self.requests) > 1:
                 yield from field("request", self._which)
+            yield from field("answer", self._answer)
             yield from field("reason", Field(id="reason", max_length=2000))
             yield from self.compose_buttons()
 
@@ -87,7 +104,7 @@ class ApproveDialog(AskingDialog):
         if not self.is_attached:
             return
         request = self.request
-        heading = f"Approve {request.verb} {request.target}"
+        heading = f"{self.button_word} {request.verb} {request.target}"
         self.query_one("#heading", Static).update(Content(visible(heading)))
         facts = self.query_one("#facts", VerticalScroll)
         lines = self.lines(max(30, facts.size.width - 2))
@@ -110,7 +127,7 @@ class ApproveDialog(AskingDialog):
         asked = (
             f"shown as it was {age(now_at - request.at)} ago; if its files changed, it is not done"
         )
-        refused = not_a_second(request, self.desk.operator.login_uid)
+        refused = self.not_second(request)
         return [
             *labelled("not you", (refused,) if refused else (), width, "alarm"),
             *labelled("asked by", (operator_words(request.operator),), width, "strong"),
@@ -129,11 +146,19 @@ class ApproveDialog(AskingDialog):
         request, app = self.request, self.console_app
         if request.until <= app.clock():
             return "its time is over: who asked has to ask again"
-        if request.id not in {each.id for each in app.snapshot.requests}:
-            return f"{request.id} was approved or withdrawn meanwhile"
-        if refused := not_a_second(request, self.desk.operator.login_uid):
+        if not any(request.is_same(each) for each in app.snapshot.requests):
+            return f"{request.id} was approved or declined meanwhile"
+        if self.approves and (refused := self.not_second(request)):
             return refused
-        return "" if self.reason else "a reason is needed: what did you see that makes it right?"
+        if self.reason:
+            return ""
+        if self.approves:
+            return "a reason is needed: what did you see that makes it right?"
+        return "a reason is needed: why not? who asked will read it"
+
+    def not_second(self, request: Request) -> str:
+        """Why this operator cannot approve; empty if they can."""
+        return not_a_second(request, self.acts.operator.login_uid)
 
     @on(Button.Pressed, "#act")
     def _pressed(self) -> None:
@@ -142,35 +167,59 @@ class ApproveDialog(AskingDialog):
             self.tell(missing, bad=True)
             return
         self.busy = True
-        self.tell("writing the audit event, then the state")
-        self._approve(self.request, self.reason)
+        self.tell(self.BUSY)
+        self._give(self.request, self.reason, approves=self.approves)
 
     @work(thread=True, exclusive=True)
-    def _approve(self, request: Request, reason: str) -> None:
+    def _give(self, request: Request, reason: str, *, approves: bool) -> None:
         from healconsole.stores.apply import ChangedUnderneath, NotApplied
         from healconsole.stores.auditlog import AuditUnwritable
 
         applied, said = None, ""
         try:
             with self.console_app.session.uncut():
-                _, applied = self.desk.approve(request.id, reason=reason)
+                applied = self.give(request, reason, approves=approves)
         except (ChangedUnderneath, NotApplied) as problem:
             said = str(problem)
         except (ActRefused, AuditUnwritable, OSError) as problem:
             said = f"nothing was changed: {problem}"
         self.from_worker(lambda: self._ended(request, applied, said))
 
+    def give(self, request: Request, reason: str, *, approves: bool) -> Applied | None:
+        """Approve or decline; called in a worker.
+
+        Returns:
+            What was done; None where it was declined.
+
+        Raises:
+            ActRefused, AuditUnwritable, OSError: nothing was changed.
+            ChangedUnderneath, NotApplied: see ``stores.apply``.
+        """
+        desk, shown = self.acts, seal(request)
+        assert isinstance(desk, OperatorDesk)  # noqa: S101 - see `open_approve`
+        if approves:
+            return desk.approve(request.id, reason=reason, as_shown=shown)[1]
+        desk.decline(request.id, reason=reason, as_shown=shown)
+        return None
+
     def _ended(self, request: Request, applied: Applied | None, problem: str) -> None:
         self.busy = False
-        self.console_app.poke()
-        if applied is None:
+        app = self.console_app
+        app.poke()
+        if problem:
             self._refused = problem
             self.draw()
             return
-        app = self.console_app
+        if applied is None:
+            app.say(f"declined: {request.verb} {request.target}")
+            self.dismiss()
+            return
         summary = readable(f"{request.before} → {request.after}", app.view.utc_offset_s)
-        app.session.done.append(Done(request.verb, request.healer, summary, applied.undo))
-        app.say(f"approved: {request.verb} {request.target}: {summary}   (u takes it back)")
+        back = ""
+        if applied.undo.can_be_taken_back:
+            app.session.done.append(Done(request.verb, request.healer_id, summary, applied.undo))
+            back = "   (u takes it back)"
+        app.say(f"approved: {request.verb} {request.target}: {summary}{back}")
         if applied.problem:
             app.say(f"it was done, but its result is not in the log: {applied.problem}", bad=True)
         self.dismiss()

@@ -173,7 +173,7 @@ class ActDialog(AskingDialog):
     @work(thread=True, exclusive=True, exit_on_error=True)
     def _apply(self, plans: Sequence[ActPlan], reason: str, incident: str) -> None:
         """Apply each plan; one that fails does not keep the others from being applied."""
-        from healconsole.engine.operators import SecondPersonNeeded
+        from healconsole.engine.secondperson import SecondPersonNeeded
         from healconsole.stores.apply import ChangedUnderneath, NotApplied
         from healconsole.stores.auditlog import AuditUnwritable
 

@@ -82,5 +82,9 @@ def open_approve(app: ConsoleApp) -> None:
     from healconsole.engine.operators import OperatorDesk
     from healconsole.tui.dialogs.approve import ApproveDialog
 
-    if isinstance(app.acts, OperatorDesk):
+    if app.remote_acts is not None:
+        from healconsole.tui.dialogs.approveelsewhere import ApproveElsewhere
+
+        app.push_screen(ApproveElsewhere(app.remote_acts, app.waiting_requests()))
+    elif isinstance(app.acts, OperatorDesk):
         app.push_screen(ApproveDialog(app.acts, app.waiting_requests()))

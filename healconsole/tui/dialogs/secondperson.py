@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from healconsole.engine.operators import BREAK_GLASS, is_break_glass
+from healconsole.engine.reasons import BREAK_GLASS, is_break_glass
 from healconsole.tui.dialogs.factlines import labelled
 from healconsole.tui.ports import Acts
 from healconsole.tui.widgets.cells import Line

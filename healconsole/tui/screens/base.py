@@ -75,7 +75,7 @@ class ConsoleScreen(Screen[None]):
     def show_status(self, snapshot: Snapshot, now: float) -> None:
         """Draw the status line."""
         app = self.console_app
-        works = app.acts is not None and app.remote_acts is None
+        works = app.acts is not None
         approve_key = key_hint(app, keys.APPROVE, works=True).key if works else ""
         self.query_one(StatusLine).show(
             Status(snapshot, app.board.counts, now, app.view, approve_key, app.silent_s)

@@ -8,13 +8,14 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 
+from healconsole.core.request import asked_words
 from healconsole.core.snapshot import HealerState, Snapshot
 from healconsole.tui import keys
 from healconsole.tui.keys import Key
 from healconsole.tui.screens.acting import ActingScreen
 from healconsole.tui.screens.audit import AuditScreen
 from healconsole.tui.widgets.answer import answer_lines
-from healconsole.tui.widgets.cells import Line, cell, gap
+from healconsole.tui.widgets.cells import Line, cell, folded, gap
 from healconsole.tui.widgets.healerfacts import facts_lines
 from healconsole.tui.widgets.healerparts import parts_lines
 from healconsole.tui.widgets.keybar import KeyBar
@@ -105,7 +106,14 @@ class HealerScreen(ActingScreen):
             return [
                 (gap(1), cell("This healer is gone: its state directory is not there.", "warn"))
             ]
+        asked = [
+            (gap(1), cell(part, "warn"))
+            for request in app.waiting_requests()
+            if request.healer_id == healer.id
+            for part in folded(f"! {asked_words(request, now)}", max(20, width - 2), 4)
+        ]
         return [
+            *asked,
             *answer_lines(healer, app.snapshot, now, width, offset, app.view.thresholds),
             (),
             *facts_lines(healer, now, width, offset),

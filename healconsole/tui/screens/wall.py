@@ -110,6 +110,9 @@ class WallScreen(ConsoleScreen):
             if health.state not in {SourceState.LIVE, SourceState.OFF}:
                 sign = SOURCE_SIGNS[health.state]
                 left += [gap(3), cell(f"{sign.glyph} {name} {sign.word}", sign.tone)]
+        if waits := len(app.waiting_requests()):
+            says = f"! {waits} request{'s' if waits > 1 else ''} wait{'' if waits > 1 else 's'}"
+            left += [gap(3), cell(f"{says} for a second person", "warn")]
         if app.silent_s:
             left += [gap(3), cell(f"! no news for {age(app.silent_s)}", "alarm")]
         offset = app.view.utc_offset_s

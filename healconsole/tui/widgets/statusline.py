@@ -105,7 +105,8 @@ def waiting_line(status: Status, width: int) -> Line:
     says = waiting_words(status.snapshot.requests, status.now)
     if not says:
         return ()
-    how = f"press {status.approve_key}" if status.approve_key else "healconsole approve"
+    there = " there" if status.snapshot.fleet else ""
+    how = f"press {status.approve_key}" if status.approve_key else f"healconsole approve{there}"
     right = cell(f", {how}", "strong")
     return gap(1), fit_most(f"! {says}", width - 2 - right.width, "warn"), right
 
