@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,31 @@ def pytest_configure() -> None:
     if "TMPDIR" not in os.environ and _has_room(IN_MEMORY):
         os.environ["TMPDIR"] = str(IN_MEMORY)
         tempfile.tempdir = None
+
+
+LONGEST = (
+    "tests/demo/test_story.py::",
+    "tests/test_lint.py::test_types_are_strict",
+    "tests/hostile/test_screens.py::test_every_screen_and_dialog",
+    "tests/test_readme.py::test_every_command_without_a_screen",
+    "tests/ops/test_init.py::test_the_python_is_clean",
+    "tests/crash/test_power_cut.py::",
+)
+"""Tests of ten seconds and more: begun first, so that none is left to one worker at the end."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest first, in the equal shares that the workers begin with."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    first = [item for name in LONGEST for item in items if item.nodeid.startswith(name)]
+    others = iter([item for item in items if item not in first])
+    ordered: list[pytest.Item] = []
+    for worker in range(workers):
+        share = (len(items) - len(ordered)) // (workers - worker)
+        begun = first[worker::workers]
+        ordered += [*begun, *islice(others, max(0, share - len(begun)))]
+    items[:] = [*ordered, *others]
 
 
 def _has_room(place: Path) -> bool:
