@@ -2,6 +2,10 @@
 
 ``HEALCONSOLE_*`` goes before the ``HEAL_*`` variable that the healers share, the user's own
 file before the machine's. What cannot be taken is an error that names where it stands.
+
+Two things of the machine's file are rules, not defaults: ``read_only = true`` and ``[operators]``.
+They hold whatever flag, variable or other file says, so that who may run this program with sudo
+cannot talk it out of them; others may ask for more.
 """
 
 from __future__ import annotations
@@ -91,20 +95,22 @@ def load_config(
             names the one file that is read in place of the usual ones. Others are ignored.
         environ: the environment; an empty variable counts as unset.
         files: the files to read, the strongest last; by default the machine's and the user's.
-            One that is not there is passed over, but not one that was named.
+            One that is not there is passed over, but not one that was named. The rules of the
+            first hold in any case.
 
     Raises:
         ConfigError: a value cannot be taken, or a file cannot be read; one sentence that
             names the flag, the variable, or file, line and key, and what to write instead.
     """
     named = flags.get("config") or environ.get("HEALCONSOLE_CONFIG")
+    paths = default_files(environ) if files is None else [Path(file) for file in files]
+    machine = [ConfigFile.load(path) for path in paths[:1]]
     if named:
         loaded = [ConfigFile.load(Path(str(named)), required=True)]
     else:
-        paths = default_files(environ) if files is None else [Path(file) for file in files]
-        loaded = [ConfigFile.load(path) for path in paths]
+        loaded = [*machine, *(ConfigFile.load(path) for path in paths[1:])]
     keys = {setting.key for setting in _SETTINGS} | {"keymap", "thresholds", "operators"}
-    for file in loaded:
+    for file in (*machine, *loaded):
         file.refuse_unknown(keys)
     values: dict[str, Any] = {}
     for setting in _SETTINGS:
@@ -115,7 +121,9 @@ def load_config(
         values["redis"] = _logged_in(str(values["redis"]), environ)
     values.setdefault("host", os.uname().nodename)
     values["keymap"] = _keymap(loaded)
-    values |= _operators(loaded)
+    values |= _operators(machine, loaded)
+    if any("read_only" in file.values and _read_only(file) for file in machine):
+        values["read_only"] = True
     values["thresholds"] = _thresholds(loaded)
     return Config(**values)
 
@@ -235,8 +243,23 @@ def _keymap(files: Sequence[ConfigFile]) -> dict[str, str]:
     return keymap
 
 
-def _operators(files: Sequence[ConfigFile]) -> dict[str, Any]:
-    """Table ``operators``: the acts that want a second person, and for how long they wait."""
+def _read_only(file: ConfigFile) -> bool:
+    return _switch(file.values["read_only"], file.place("read_only"))
+
+
+def _operators(machine: Sequence[ConfigFile], files: Sequence[ConfigFile]) -> dict[str, Any]:
+    """Table ``operators``: the acts that want a second person, and for how long they wait.
+
+    Another file may ask for more than the machine's: for other acts too, or for less time.
+    """
+    rules = _operators_of(machine)
+    found = _operators_of([*machine, *files])
+    if "second_within" in rules:
+        found["second_within"] = min(rules["second_within"], found["second_within"])
+    return found
+
+
+def _operators_of(files: Sequence[ConfigFile]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for file in files:
         for key, value in file.table("operators").items():
@@ -247,7 +270,6 @@ def _operators(files: Sequence[ConfigFile]) -> dict[str, Any]:
                         f"must be a list of acts, not {value!r}",
                         f"some of {', '.join(sorted(FOUR_EYES))}",
                     )
-                # A user's own file may ask for more, never for less than the machine's.
                 found[key] = found.get(key, frozenset()) | frozenset(value)
             elif key == "second_within":
                 found[key] = _positive(value, place)

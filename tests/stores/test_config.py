@@ -173,6 +173,33 @@ def test_a_switch_in_the_environment(word: str, *, on: bool) -> None:
     assert load_config({"read_only": True}, {"HEALCONSOLE_READ_ONLY": word}, []).read_only
 
 
+def test_the_rules_of_the_machine_hold_whatever_else_is_said(tmp_path: Path) -> None:
+    machine, own = tmp_path / "machine.toml", tmp_path / "own.toml"
+    machine.write_text(
+        'read_only = true\ntheme = "a"\n[operators]\nfour_eyes = ["reset"]\nsecond_within = "5m"\n'
+    )
+    own.write_text('read_only = false\n[operators]\nfour_eyes = ["trip"]\nsecond_within = "1h"\n')
+    off, empty = {"HEALCONSOLE_READ_ONLY": "off"}, tmp_path / "empty.toml"
+    empty.touch()
+    for flags, environ in (
+        ({"config": str(empty)}, off),
+        ({"read_only": False}, {**off, "HEALCONSOLE_CONFIG": str(empty)}),
+        ({"config": str(own)}, {}),
+        ({}, off),
+    ):
+        found = load_config(flags, environ, [machine, own])
+        assert found.read_only, flags
+        assert found.four_eyes >= {"reset"}, flags
+        assert found.second_within == 300, flags
+    assert load_config({"config": str(own)}, {}, [machine]).four_eyes == {"reset", "trip"}
+    assert load_config({"config": str(own)}, {}, [machine]).theme == "", "only rules hold"
+    own.write_text('[operators]\nsecond_within = "1m"\n')
+    assert load_config({"config": str(own)}, {}, [machine]).second_within == 60
+    machine.write_text('read_only = "perhaps"\n')
+    with pytest.raises(ConfigError, match="read_only: must be true or false"):
+        load_config({"config": str(own)}, {}, [machine])
+
+
 def test_acts_that_want_a_second_person(tmp_path: Path) -> None:
     file = tmp_path / "a.toml"
     file.write_text('[operators]\nfour_eyes = ["reset", "trip"]\nsecond_within = "5m"\n')
