@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from healconsole.cli.errors import DONE, RefusedError
 from healconsole.cli.eventline import event_line
 from healconsole.cli.output import complain, paint, show, width
-from healconsole.cli.settings import look, settings, the_healer
+from healconsole.cli.settings import local_offset, look, settings, the_healer
 from healconsole.core.acts import ActPlan, ActRefused
 from healconsole.core.ages import countdown
 from healconsole.core.attribution import operator_words
@@ -23,10 +23,11 @@ from healconsole.core.frozen import Frozen
 from healconsole.core.request import Request
 from healconsole.core.snapshot import HealerState, Snapshot
 from healconsole.core.text import visible
+from healconsole.core.told import readable
 from healconsole.engine.operators import OperatorDesk, identify
 from healconsole.engine.reasons import BREAK_GLASS
 from healconsole.engine.secondperson import SecondPersonNeeded
-from healconsole.stores.apply import ChangedUnderneath, NotApplied
+from healconsole.stores.apply import Applied, ChangedUnderneath, NotApplied
 from healconsole.stores.auditlog import AuditUnwritable
 
 
@@ -106,8 +107,34 @@ def _do(args: argparse.Namespace, scene: Scene, make_plan: Callable[[], ActPlan]
             f"{error}"
         ) from error
     _tell(plan)
+    _tell_undo(applied)
     if plan.verb in scene.desk.four_eyes:
         show(paint("  !     BREAK-GLASS: done without a second person; the log says so", "bad"))
+    if applied.problem:
+        complain(f"it was done, but its result is not in the log: {applied.problem}")
+    return DONE
+
+
+def undo(args: argparse.Namespace) -> int:
+    """Take the last act on a healer back.
+
+    Raises:
+        RefusedError: read-only, no reason, no such act, or the state is not what it left.
+    """
+    scene = begin(args)
+    with _refusals(args, args.name):
+        record = scene.desk.last_act(scene.healer.name)
+        if args.act and args.act != record.act:
+            raise ActRefused(
+                f"act {args.act} is not the last one on {args.name}: that is {record.act}, "
+                f"{record.verb}"
+            )
+        reason = f"{BREAK_GLASS} {args.reason}" if args.break_glass else args.reason
+        applied = scene.desk.undo(record, reason=reason, incident=scene.incident)
+    offset = local_offset(time.time())
+    show(f"{paint('✔', 'good')} took back {visible(record.verb)} {visible(args.name)}")
+    show(f"  was   {visible(readable(record.after, offset))}")
+    show(f"  is    {visible(readable(record.before, offset))}")
     if applied.problem:
         complain(f"it was done, but its result is not in the log: {applied.problem}")
     return DONE
@@ -120,13 +147,14 @@ def approve(args: argparse.Namespace) -> int:
         RefusedError: read-only, no such request, or the caller is no second person.
     """
     desk, now = _second_desk(args), time.time()
-    with _refusals(args):
+    with _refusals(args, args.id or ""):
         if not args.id:
             for request in desk.waiting():
                 show(_request_line(request, now))
             return DONE
-        request, _ = desk.approve(args.id, reason=args.reason, as_shown=args.as_shown)
+        request, applied = desk.approve(args.id, reason=args.reason, as_shown=args.as_shown)
     show(f"{paint('✔', 'good')} {_request_line(request, now)}")
+    _tell_undo(applied)
     return DONE
 
 
@@ -137,7 +165,7 @@ def decline(args: argparse.Namespace) -> int:
         RefusedError: read-only, or no such request.
     """
     desk, now = _second_desk(args), time.time()
-    with _refusals(args):
+    with _refusals(args, args.id):
         request = desk.decline(args.id, reason=args.reason, as_shown=args.as_shown)
     show(f"{paint('✔', 'good')} declined: {_request_line(request, now)}")
     return DONE
@@ -152,13 +180,21 @@ def _second_desk(args: argparse.Namespace) -> OperatorDesk:
 
 
 @contextmanager
-def _refusals(args: argparse.Namespace) -> Iterator[None]:
+def _refusals(args: argparse.Namespace, what: str = "") -> Iterator[None]:
     try:
         yield
     except ActRefused as error:
         raise RefusedError(f"{args.verb}: refused: {error}") from error
     except (ChangedUnderneath, NotApplied, AuditUnwritable) as error:
-        raise RefusedError(f"{args.verb} {args.id}: {error}") from error
+        raise RefusedError(f"{args.verb} {what}: {error}") from error
+
+
+def _tell_undo(applied: Applied) -> None:
+    record = applied.undo
+    if applied.unkept:
+        complain(f"it was done, and healconsole undo will not know it: {applied.unkept}")
+    else:
+        show(f"  undo  healconsole undo {visible(record.healer)} --act {record.act} --reason …")
 
 
 def _request_line(request: Request, now: float) -> str:

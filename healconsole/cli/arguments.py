@@ -174,6 +174,13 @@ def release(sub: OneLineParser) -> None:
     _break_glass(sub)
 
 
+def undo(sub: OneLineParser) -> None:
+    """``undo``."""
+    act(sub)
+    sub.add_argument("--act", metavar="ID", default="", help="only this one, as its act told")
+    _break_glass(sub)
+
+
 def approve(sub: OneLineParser) -> None:
     """``approve``."""
     sub.add_argument("id", metavar="ID", nargs="?", help="request; else list what waits")

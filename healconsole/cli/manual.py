@@ -30,6 +30,7 @@ USAGE: Final = {
         "healconsole resume [--healer NAME | --hosts PATTERN | --storm SCOPE] --reason R\n"
         "                          [--incident I]"
     ),
+    "undo": "healconsole undo NAME [--act ID] --reason R [--incident I]",
     "approve": "healconsole approve [ID --reason R]",
     "decline": "healconsole decline ID --reason R",
     "run": "healconsole run NAME --reason R [--incident I]",

@@ -43,6 +43,16 @@ examples:
   healconsole release worker-queue-healer --reason 'deploy done'
 """
 
+UNDO: Final = """\
+The last trip, reset, release or dry-run on the healer, whoever did it: the bytes that it
+replaced are put back, if nothing else has changed what it left. Each act tells its ID;
+with --act nothing but that one is taken back.
+
+examples:
+  healconsole undo worker-queue-healer --reason 'reset too early'
+  healconsole undo worker-queue-healer --act 5d0c1e --reason 'wrong host'
+"""
+
 APPROVE: Final = """\
 Where the configuration has [operators] four_eyes = ["reset"], a reset is not done but
 asked for. Somebody with another login uid, as the kernel knows it, approves it within its

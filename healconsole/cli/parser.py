@@ -84,6 +84,7 @@ _COMMANDS: Final = (
     Command(
         "release", "acts:release", "take back a hold on a healer", manualacts.RELEASE, takes.release
     ),
+    Command("undo", "acts:undo", "take the last act back", manualacts.UNDO, takes.undo),
     Command(
         "approve",
         "acts:approve",

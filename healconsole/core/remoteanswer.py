@@ -16,6 +16,7 @@ _SUDO: Final = re.compile(r"^sudo: (?!unable to resolve host)(.*)$", re.MULTILIN
 _NOT_ALLOWED: Final = re.compile(
     r"^(?:Sorry, user|\S+ is not (?:in the sudoers|allowed)).*$", re.MULTILINE
 )
+_UNDO: Final = re.compile(r"^  undo .* --act ([0-9a-f]{6}) ", re.MULTILINE)
 _OWN: Final = "healconsole: "
 _BEFORE_LOGIN: Final = (
     *("Could not resolve hostname", "Connection refused", "Connection timed out"),
@@ -38,6 +39,8 @@ class RemoteAnswer(Frozen):
 
     came: Came
     says: str
+    act: str = ""
+    """What the act is called there, to take it back; empty if it did not say."""
 
 
 def answer_of(code: int, out: str, err: str) -> RemoteAnswer:
@@ -50,13 +53,16 @@ def answer_of(code: int, out: str, err: str) -> RemoteAnswer:
 
     >>> answer_of(255, "", "Host key verification failed.\\n").says.partition(":")[0]
     'unknown host key'
+    >>> answer_of(0, "✔ trip x\\n  undo  healconsole undo x --act 0a1b2c --reason …\\n", "").act
+    '0a1b2c'
     >>> answer_of(1, "", "sudo: a password is required\\n").says
     'sudo refused there: a password is required; nothing was done'
     >>> answer_of(1, "", "healconsole: trip x: refused: it is open\\n").says
     'trip x: refused: it is open'
     """
     if code == 0:
-        return RemoteAnswer(Came.DONE, _first(out) or "done")
+        act = _UNDO.search(out)
+        return RemoteAnswer(Came.DONE, _first(out) or "done", act[1] if act else "")
     if code == SSH_FAILED and _OWN not in err:
         return _ssh_failed(err)
     refused = _SUDO.search(err) or _NOT_ALLOWED.search(err)

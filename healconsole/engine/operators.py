@@ -30,6 +30,7 @@ from healconsole.core.request import Request
 from healconsole.core.snapshot import CatalogEntry, HealerState
 from healconsole.engine import secondperson
 from healconsole.engine.reasons import BREAK_GLASS, checked_reason, is_break_glass
+from healconsole.stores import undofiles
 from healconsole.stores.apply import Applied, UndoRecord, apply_plan, undo
 from healconsole.stores.auditlog import AuditWriter
 from healconsole.stores.statedir import read_healer
@@ -193,7 +194,7 @@ class OperatorDesk(Frozen):
         """
         if plan.verb in self.four_eyes and not is_break_glass(reason):
             secondperson.ask_for(self, plan, checked_reason(reason), incident.strip())
-        return apply_plan(
+        applied = apply_plan(
             self.root,
             plan,
             audit=self.writer(),
@@ -202,6 +203,18 @@ class OperatorDesk(Frozen):
             incident=incident.strip(),
             now=self.clock(),
         )
+        return replace(applied, unkept=undofiles.keep(self.root, applied.undo))
+
+    def last_act(self, healer: str) -> UndoRecord:
+        """The last act on ``healer``, whoever did it and in whatever session.
+
+        Raises:
+            ActRefused: none is kept.
+        """
+        try:
+            return undofiles.kept(self.root, healer)
+        except undofiles.NoUndo as error:
+            raise ActRefused(str(error)) from error
 
     def undo(self, record: UndoRecord, *, reason: str, incident: str = "") -> Applied:
         """Take an act back, if nothing else has changed what it left."""
@@ -210,7 +223,7 @@ class OperatorDesk(Frozen):
                 "an undo wants a second person here, and cannot be asked for: act anew, or begin "
                 f"the reason with {BREAK_GLASS!r}"
             )
-        return undo(
+        undone = undo(
             self.root,
             record,
             audit=self.writer(),
@@ -219,6 +232,8 @@ class OperatorDesk(Frozen):
             incident=incident.strip(),
             now=self.clock(),
         )
+        undofiles.drop(self.root, record)
+        return undone
 
     def waiting(self) -> tuple[Request, ...]:
         """The requests that can be approved; see ``engine.secondperson``."""

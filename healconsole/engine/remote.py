@@ -130,12 +130,18 @@ class RemoteDesk(Frozen):
         answer = self.ask(plan, reason=reason, incident=incident)
         if answer.came is not Came.DONE:
             raise NotApplied(f"{plan.healer}: {answer.says}")
-        return Applied(UndoRecord(plan.healer, plan.verb, plan.scope, (), plan.before, plan.after))
+        return Applied(undo_of(plan, answer))
 
     def undo(self, record: UndoRecord, *, reason: str, incident: str = "") -> Applied:
-        """An act on another host is not taken back from here."""
-        del reason, incident
-        raise ActRefused(f"{record.healer}: take it back there, by the opposite act")
+        """Take an act back on its host, if it is the last one there, and nothing changed since."""
+        host, _, name = record.healer.partition("/")
+        if not record.act:
+            raise ActRefused(f"{record.healer}: its host did not say how to take it back")
+        words = ["undo", name, f"--act={record.act}", *_why(reason, incident)]
+        answer = self._run(host, words, TIMEOUT_S)
+        if answer.came is not Came.DONE:
+            raise NotApplied(f"{host}: {answer.says}")
+        return Applied(replace(record, verb="undo", before=record.after, after=record.before))
 
     def read(self, name: str, catalog: CatalogEntry | None = None) -> HealerState:
         """Nothing of another host is read from here."""
@@ -157,9 +163,7 @@ class RemoteDesk(Frozen):
     def ask(self, plan: ActPlan, *, reason: str, incident: str = "") -> RemoteAnswer:
         """Run the command of one plan on its host, and return what it came to."""
         host, _, name = plan.healer.partition("/")
-        words = [plan.verb, name, *plan.words, f"--reason={checked_reason(reason)}"]
-        if incident.strip():
-            words.append(f"--incident={incident.strip()}")
+        words = [plan.verb, name, *plan.words, *_why(reason, incident)]
         return self._run(host, words, RUN_TIMEOUT_S if plan.verb == "run" else TIMEOUT_S)
 
     def second(self, request: Request, *, approves: bool, reason: str) -> Applied | None:
@@ -183,9 +187,10 @@ class RemoteDesk(Frozen):
             return None
         return Applied(
             UndoRecord(
-                request.healer_id, request.verb, request.scope, (), request.before, request.after
+                request.healer_id, request.verb, request.scope, (), request.before, request.after,
+                answer.act,
             )
-        )
+        )  # fmt: skip
 
     def _run(self, host: str, words: Sequence[str], timeout_s: float) -> RemoteAnswer:
         try:
@@ -215,6 +220,16 @@ class RemoteDesk(Frozen):
         if healer.lost_since is not None:
             warnings = (f"{healer.host} is LOST: this is what it told last", *warnings)
         return replace(plan, healer=healer.id, words=words, warnings=warnings)
+
+
+def undo_of(plan: ActPlan, answer: RemoteAnswer) -> UndoRecord:
+    """What takes an act on another host back."""
+    return UndoRecord(plan.healer, plan.verb, plan.scope, (), plan.before, plan.after, answer.act)
+
+
+def _why(reason: str, incident: str) -> tuple[str, ...]:
+    said = (f"--reason={checked_reason(reason)}",)
+    return (*said, f"--incident={incident.strip()}") if incident.strip() else said
 
 
 def _text(raw: bytes) -> str:

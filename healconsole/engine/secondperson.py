@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NoReturn
 
+from healconsole.core.frozen import replace
 from healconsole.core.plan import ActPlan, ActRefused
 from healconsole.core.request import Request, not_a_second
 from healconsole.core.requestdoc import seal
 from healconsole.core.words import Outcome
 from healconsole.engine.reasons import BREAK_GLASS, checked_reason
-from healconsole.stores import requestfiles, requests
+from healconsole.stores import requestfiles, requests, undofiles
 from healconsole.stores.apply import Applied, apply_request, decline_request
 from healconsole.stores.files import Missing, Unreadable
 from healconsole.stores.requests import NoRequest
@@ -104,7 +105,7 @@ def approve(
         )
     except NoRequest as error:
         raise ActRefused(str(error)) from error
-    return request, applied
+    return request, replace(applied, unkept=undofiles.keep(desk.root, applied.undo))
 
 
 def decline(desk: OperatorDesk, wanted: str, *, reason: str, as_shown: str = "") -> Request:

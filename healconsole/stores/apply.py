@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from secrets import token_hex
 from typing import Any
 
 from healconsole.core.frozen import Frozen
@@ -63,11 +64,13 @@ class UndoRecord(Frozen):
     done: tuple[Done, ...]
     before: str
     after: str
+    act: str = ""
+    """What the act is called where it is kept (``stores.undofiles``)."""
 
     @property
     def can_be_taken_back(self) -> bool:
         """Whether it is known what was there."""
-        return bool(self.done)
+        return bool(self.done or self.act)
 
 
 class Applied(Frozen):
@@ -76,6 +79,8 @@ class Applied(Frozen):
     undo: UndoRecord
     problem: str = ""
     """Why its result is not in the log, though it was done; empty if it is."""
+    unkept: str = ""
+    """Why what takes it back is not kept, beyond this console; empty if it is."""
 
 
 def apply_plan(
@@ -119,7 +124,9 @@ def apply_plan(
     }
     _tell_who(event, operator, reason, incident)
     done, problem = _act(root, plan.healer, verify, changes, audit, event, now)
-    record = UndoRecord(plan.healer, plan.verb, plan.scope, done, plan.before, plan.after)
+    record = UndoRecord(
+        plan.healer, plan.verb, plan.scope, done, plan.before, plan.after, token_hex(3)
+    )
     return Applied(record, problem)
 
 
@@ -159,8 +166,9 @@ def apply_request(
     _tell_who(event, who, said, request.incident)
     done, problem = _act(root, request.healer, verify, changes, audit, event, now)
     undo_record = UndoRecord(
-        request.healer, request.verb, request.scope, done, request.before, request.after
-    )
+        request.healer, request.verb, request.scope, done, request.before, request.after,
+        token_hex(3),
+    )  # fmt: skip
     return Applied(undo_record, problem)
 
 

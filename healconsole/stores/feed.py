@@ -243,7 +243,7 @@ class Feed:
             name, _, rest = path[len(root) :].lstrip("/").partition("/")
             if not rest or name == FOLDER:
                 self._due.listing = True
-            if name and rest.partition("/")[0] not in _NO_STATE:
+            if name and name[0] != "." and rest.partition("/")[0] not in _NO_STATE:
                 self._due.healers.add(name)
 
     def _flat_changed(self, paths: set[str]) -> None:

@@ -31,6 +31,7 @@ def read_once(
     picture.fill_tail(tail_lines)
     picture.read_catalog()
     picture.read_heartbeats()
+    picture.read_requests(clock())
     for name in sorted(picture.list_healers()):
         picture.read_healer(name)
     while picture.look_back():

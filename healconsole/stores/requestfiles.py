@@ -49,20 +49,20 @@ def waiting(root: str | os.PathLike[str], now: float) -> tuple[Request, ...]:
 
 
 @contextmanager
-def folder(root: str | os.PathLike[str]) -> Iterator[int]:
-    """The descriptor of the directory that requests are in.
+def folder(root: str | os.PathLike[str], name: str = FOLDER) -> Iterator[int]:
+    """The descriptor of the directory that requests are in, or of another like it.
 
     Raises:
-        Untrusted: somebody else could have put requests there.
+        Untrusted: somebody else could have put something there.
         Missing, Unreadable: it is not there, or cannot be opened.
     """
     root_fd = open_dir(root)
     try:
-        fd = open_below_dir(root_fd, FOLDER)
+        fd = open_below_dir(root_fd, name)
     finally:
         os.close(root_fd)
     try:
-        check_dir(os.fstat(fd), f"{os.fspath(root)}/{FOLDER}")
+        check_dir(os.fstat(fd), f"{os.fspath(root)}/{name}")
         yield fd
     finally:
         os.close(fd)

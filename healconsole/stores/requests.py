@@ -82,7 +82,7 @@ def keep(root: str | os.PathLike[str], request: Request) -> None:
         OSError: it cannot be written.
         Untrusted: somebody else could have put requests there.
     """
-    _make_folder(root)
+    make_folder(root)
     with folder(root) as fd:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         file = os.open(request.id, flags, 0o600, dir_fd=fd)
@@ -94,10 +94,15 @@ def keep(root: str | os.PathLike[str], request: Request) -> None:
         os.fsync(fd)
 
 
-def _make_folder(root: str | os.PathLike[str]) -> None:
+def make_folder(root: str | os.PathLike[str], name: str = FOLDER) -> None:
+    """Make the directory ``name`` below the state root, for nobody but the caller.
+
+    Raises:
+        OSError, Missing, Unreadable: it cannot be made.
+    """
     root_fd = open_dir(root)
     try:
-        os.mkdir(FOLDER, 0o700, dir_fd=root_fd)
+        os.mkdir(name, 0o700, dir_fd=root_fd)
     except OSError as error:
         if error.errno != errno.EEXIST:
             raise

@@ -45,6 +45,51 @@ def test_trip_forces_a_scope_open_for_a_time(site: Site) -> None:
     assert event["before"] != event["after"]
 
 
+def test_the_last_act_is_taken_back_from_another_session_if_nothing_changed_since(
+    site: Site,
+) -> None:
+    before = (site.state / CB).read_bytes()
+    words = ("worker-queue-healer", "--reason", "too early")
+    assert "no act" in site.run("undo", *words).stderr
+    done = site.run("trip", "worker-queue-healer", "--scope", "restart_worker", "--reason", "x")
+    act = done.stdout.partition("--act ")[2].split()[0]
+    wrong = site.run("undo", *words, "--act", "000000")
+    assert (wrong.returncode, f"that is {act}, trip" in wrong.stderr) == (1, True)
+    tripped = (site.state / CB).read_bytes()
+    (site.state / CB).write_bytes(tripped.replace(b"forced-open", b"open"))
+    changed = site.run("undo", *words, "--act", act)
+    assert (changed.returncode, "changed underneath you" in changed.stderr) == (1, True)
+    (site.state / CB).write_bytes(tripped)
+    undone = site.run("undo", *words, "--act", act)
+    assert (undone.returncode, undone.stderr) == (0, "")
+    assert undone.stdout.startswith("✔ took back trip worker-queue-healer")
+    assert (site.state / CB).read_bytes() == before
+    assert [event["outcome"] for event in site.events()[-2:]] == ["operator-undo", "operator-done"]
+    assert site.run("undo", *words).returncode == 1, "it is taken back once"
+
+
+def test_what_somebody_else_could_have_put_there_is_not_written_back(site: Site) -> None:
+    words = ("undo", "worker-queue-healer", "--reason", "x")
+    assert site.run("trip", "worker-queue-healer", "--reason", "x").returncode == 0
+    kept = site.state / ".undo" / "worker-queue-healer"
+    assert kept.stat().st_mode & 0o7777 == 0o600
+    good = _picture(site)
+    whole = kept.read_bytes()
+    for spoil in (
+        lambda: kept.chmod(0o622),
+        lambda: kept.write_bytes(whole[:-4]),
+        lambda: kept.write_bytes(whole.replace(b'"hold"', b'"../../hold"')),
+        lambda: kept.write_bytes(whole.replace(b"worker-queue-healer", b"disk-reaper")),
+        lambda: kept.parent.chmod(0o777),
+    ):
+        spoil()
+        done = site.run(*words)
+        assert (done.returncode, done.stdout) == (1, ""), done.stderr
+        kept.chmod(0o600)
+        kept.write_bytes(whole)
+        assert _picture(site) == good
+
+
 def test_trip_of_a_whole_healer_holds_it_and_reset_releases_it(site: Site) -> None:
     assert site.run("trip", "worker-queue-healer", "--reason", "war room").returncode == 0
     assert _fields(site, "worker-queue-healer/hold")[0] == "on"

@@ -178,6 +178,7 @@ def test_sudo_takes_the_operators_verbs_and_nothing_that_leads_past_the_log(any_
         f"dry-run {NAME} on --reason rehearse",
         f"release {NAME} --reason done",
         f"run {NAME} --reason probe",
+        f"undo {NAME} --act=0a1b2c --reason too early",
         "approve",
         "approve 3f9a1c --as-shown=0123abcd --reason=seen the queue - it drains",
         "decline 3f9a1c --reason not yet",

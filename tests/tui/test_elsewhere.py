@@ -29,6 +29,7 @@ from healconsole.stores.healerdir import read_healer
 from healconsole.stores.requestfiles import waiting
 from healconsole.tui.dialogs.approveelsewhere import ApproveElsewhere
 from healconsole.tui.dialogs.elsewhere import Elsewhere
+from healconsole.tui.dialogs.undo import UndoDialog
 from healconsole.tui.widgets.healertable import HealerTable
 from tests.bench.files import write_healers
 from tests.tui.conftest import Recording
@@ -212,6 +213,47 @@ async def test_trip_reset_and_dry_run_on_another_host(far: Far) -> None:
     assert event["reason"] == '--it\'s $(reboot) "quoted"; rm -rf /', "quoted for the shell there"
     assert event["incident"] == "INC-4711"
     assert "half-open" in (far.state / "one" / "cb" / "restart").read_text()
+
+
+@pytest.mark.asyncio
+async def test_an_act_on_another_host_is_taken_back_there_unless_something_changed_it(
+    far: Far,
+) -> None:
+    breaker = far.state / "one" / "cb" / "restart"
+    before = breaker.read_bytes()
+    recording = opened(far)
+    async with recording.app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        await pilot.press("r")
+        await act(pilot, recording, "far/one")
+        reset = breaker.read_bytes()
+        assert b"half-open" in reset
+        await pilot.press("escape", "u")
+        await recording.until(pilot, "Undo reset far/one")
+        breaker.write_bytes(reset.replace(b"half-open", b"open", 1))
+        await take_back(pilot, recording)
+        await recording.until(pilot, "changed underneath you")
+        breaker.write_bytes(reset)
+        await take_back(pilot, recording)
+        assert not isinstance(recording.app.screen, UndoDialog)
+    assert breaker.read_bytes() == before
+    assert far.outcomes() == [("operator-reset", "one"), ("operator-undo", "one")]
+
+
+async def take_back(pilot: Pilot[int], recording: Recording) -> None:
+    """Give the dialog of an undo its reason, and wait for what the other host says."""
+    dialog = recording.app.screen
+    assert isinstance(dialog, UndoDialog)
+    dialog.query_one("#reason", Input).value = "too early"
+    await pilot.pause()
+    button = dialog.query_one("#act")
+    button.focus()
+    await pilot.pause()
+    while button.has_class("-active"):
+        await pilot.pause(0.02)
+    await pilot.press("enter")
+    await recording.app.workers.wait_for_complete()
+    await pilot.pause()
 
 
 @pytest.mark.asyncio

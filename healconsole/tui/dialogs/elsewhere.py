@@ -10,11 +10,13 @@ from textual.widgets import Button, Static
 from healconsole.core.plan import ActPlan
 from healconsole.core.remoteanswer import Came, RemoteAnswer
 from healconsole.core.snapshot import HealerState
-from healconsole.engine.remote import RemoteDesk
+from healconsole.core.told import readable
+from healconsole.engine.remote import RemoteDesk, undo_of
 from healconsole.tui.dialogs.base import ActDialog
 from healconsole.tui.dialogs.dryrun import DryRunDialog
 from healconsole.tui.dialogs.factlines import labelled
 from healconsole.tui.dialogs.reset import ResetDialog
+from healconsole.tui.dialogs.session import Done
 from healconsole.tui.dialogs.trip import TripDialog
 from healconsole.tui.widgets.cells import Line, cell, fit, folded, gap
 
@@ -68,6 +70,11 @@ class Elsewhere(ActDialog):
 
     def _answered(self, plan: ActPlan, answer: RemoteAnswer) -> None:
         self.answers[plan.healer] = answer
+        record = undo_of(plan, answer)
+        if answer.came is Came.DONE and record.can_be_taken_back:
+            app = self.console_app
+            summary = readable(f"{plan.before} → {plan.after}", app.view.utc_offset_s)
+            app.session.done.append(Done(plan.verb, plan.healer, summary, record))
         self.draw()
 
     def _all_answered(self) -> None:
@@ -77,7 +84,9 @@ class Elsewhere(ActDialog):
         came = [answer.came for answer in self.answers.values() if answer is not None]
         said = f"{came.count(Came.DONE)} of {len(came)} done"
         if all(one is Came.DONE for one in came):
-            app.say(f"{self.VERB.lower()}: {said}")
+            acts = [answer.act for answer in self.answers.values() if answer is not None]
+            back = "   (u takes the last one back)" if any(acts) else ""
+            app.say(f"{self.VERB.lower()}: {said}{back}")
         self.query_one("#act", Button).remove_class("-ready")
         self.query_one("#cancel-hint", Static).update("esc close")
         self.draw()
