@@ -44,12 +44,16 @@ from healconsole.tui.safetext import LastFilter
 from healconsole.tui.screens.home import HomeScreen
 from healconsole.tui.stylesheets import stylesheets
 from healconsole.tui.themes import DARK, LIGHT, own_variables
+from healconsole.tui.widgets.cellview import CellView
 
 if TYPE_CHECKING:  # a read-only console never loads what can write
     from healconsole.engine.remote import RemoteDesk
 
 GROWN = 1.2
 """How many times as many healers are a reason to spare them from the garbage collector."""
+
+FRAME_S = 1 / 60
+"""Between two frames: keys that come faster share one."""
 
 SILENT_AFTER_S = 10.0
 """Seconds without a word from the feed after which the screen says so."""
@@ -107,6 +111,7 @@ class ConsoleApp(FailingApp):
         self.board = Board(view.thresholds)
         self._feed: Feed = feed_factory(self._taken)
         self._last_word = 0.0
+        self._frame_at = 0.0
         self._displays: dict[str, str] = {}
         self._spared = 100
         """Healers that were there when the garbage collector was last told to leave them alone."""
@@ -171,6 +176,7 @@ class ConsoleApp(FailingApp):
         """Send an update through the frugal terminal; Textual has no public place for this."""
         if isinstance(screen, Guarded):
             screen.painted(get_time())
+        self._frame_at = get_time()
         super()._display(screen, frugal(renderable, self._terminal))
 
     async def on_event(self, event: Event) -> None:
@@ -186,7 +192,38 @@ class ConsoleApp(FailingApp):
             and not self.screen.was_seen_at(event.time)
         ):
             return
+        if isinstance(event, KeyPressed) and await self._done_at_once(event):
+            return
         await super().on_event(event)
+
+    async def _done_at_once(self, event: KeyPressed) -> bool:
+        """Whether a key was bound to something that was then done, and is on the screen.
+
+        Textual hands a key to the widget in focus, and from there from parent to parent up to
+        the app, which only then does what it is bound to; and what that changed goes through
+        three more queues until it is painted. Lines of cells take no keys but those.
+        """
+        view = self.focused
+        if (
+            not isinstance(view, CellView)
+            or event.is_forwarded
+            or event.key == "escape"  # Textual has its own uses for it
+            or not self.app_focus
+            or self.screen.maximized is not None
+        ):
+            return False
+        for priority in (True, False):
+            if await self._check_bindings(event.key, priority=priority):
+                self._paint_at_once(view)
+                return True
+        return False
+
+    def _paint_at_once(self, view: CellView) -> None:
+        screen = self.screen
+        if view.is_attached and view.screen is screen and get_time() - self._frame_at > FRAME_S:
+            screen._dirty_widgets.add(view)
+            view._repaint_required = False
+            screen._on_timer_update()
 
     def action_redraw(self) -> None:
         """Paint everything again: something else may have written to the terminal."""

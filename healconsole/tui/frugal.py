@@ -25,6 +25,9 @@ _MERGE_GAP = 6
 
 _UNKNOWN = ("", None)
 
+_STRIPS_KEPT = 128
+"""Strips whose cells are kept: lines that scroll come again, in another row."""
+
 
 class Sgr(NamedTuple):
     """A style as the parameters of one escape sequence, in its three parts."""
@@ -58,6 +61,8 @@ class Terminal:
         self._styles: dict[Style, Sgr] = {}
         self._interned: dict[Sgr, Sgr] = {}
         self._last: Sgr | None = None
+        self._known: dict[int, tuple[Strip, list[Painted]]] = {}
+        """The cells of strips by the identity of the strip, which is kept with them."""
 
     def forget(self) -> None:
         """Take nothing for shown: the terminal was resized, or something else wrote to it."""
@@ -93,6 +98,9 @@ class Terminal:
                 out.append(text)
 
     def _cells(self, strip: Strip, colors: ColorSystem) -> list[Painted]:
+        known = self._known.get(id(strip))
+        if known is not None:
+            return known[1]
         cells: list[Painted] = []
         for segment in strip:
             text, segment_style, control = segment
@@ -103,6 +111,9 @@ class Terminal:
                 cells.extend([(char, style) for char in text])
             else:
                 _spread(text, style, cells)
+        if len(self._known) >= _STRIPS_KEPT:
+            self._known.clear()
+        self._known[id(strip)] = (strip, cells)
         return cells
 
     def _sgr(self, style: Style | None, colors: ColorSystem) -> Sgr:

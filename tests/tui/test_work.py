@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from rich.console import RenderableType
 from textual._compositor import CompositorUpdate
+from textual.events import Key
 from textual.pilot import Pilot
 from textual.screen import Screen
 
@@ -28,6 +29,7 @@ pytestmark = pytest.mark.asyncio
 
 SIZE = (120, 40)
 MANY = 1_000
+TICK = ConsoleApp._tick
 
 
 @pytest.fixture
@@ -49,6 +51,8 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     count(CellView, "_strip")
     count(KeyBar, "_flow")
     count(healertable.HealerTable, "_arrange")
+    # A second that passes on a busy machine is not what is counted.
+    monkeypatch.setattr(ConsoleApp, "_tick", lambda _: None)
     return done
 
 
@@ -85,6 +89,31 @@ async def test_a_key_draws_two_rows_however_many_there_are(work: Counter[str]) -
         assert not work["healer_row"] + work["_flow"] + work["_arrange"]
 
 
+async def test_a_key_is_on_the_screen_before_anything_is_said_of_it(
+    work: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[str] = []
+
+    def display(app: ConsoleApp, _: Screen[object], update: RenderableType | None) -> None:
+        made: object = frugal(update, app._terminal)
+        if isinstance(made, CompositorUpdate):
+            sent.append(made.render_segments(app.console))
+
+    monkeypatch.setattr(ConsoleApp, "_display", display)
+    recording = Recording(scenes.many(MANY))
+    async with recording.app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        sent.clear()
+        work.clear()
+        asked = len(recording.feed.looked_at)
+        await recording.app.on_event(Key("down", None))
+        assert len(sent) == 1
+        assert "▌" in sent[0]
+        assert work["_strip"] == 2
+        assert len(recording.feed.looked_at) == asked
+        await recording.until(pilot, f"Would {recording.app.board.order[1]} act now?")
+
+
 async def test_a_change_of_one_of_many_costs_that_one(work: Counter[str]) -> None:
     recording = Recording(scenes.many(MANY))
     async with recording.app.run_test(size=SIZE) as pilot:
@@ -108,7 +137,7 @@ async def test_a_second_costs_what_is_in_sight(work: Counter[str]) -> None:
         seen = len(table.visible_names())
         work.clear()
         recording.now += 1
-        recording.app._tick()
+        TICK(recording.app)
         await pilot.pause()
         assert seen <= work["healer_row"] <= seen + board.SLICE
         assert work["healer_line"] <= seen

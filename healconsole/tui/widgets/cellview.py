@@ -105,9 +105,10 @@ class CellView(ScrollView):
         return y if y < self.fixed else y + self.scroll_offset.y
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Paint what came in sight."""
-        super().watch_scroll_y(old_value, new_value)
-        self._promised = self._in_sight()
+        """Paint what came in sight. There is no bar beside the lines that would have to move."""
+        if round(old_value) != round(new_value):
+            self._promised = self._in_sight()
+            self.refresh(self.size.region)
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Draw some rows of the widget, those that did not change as they were.
