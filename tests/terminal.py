@@ -16,6 +16,7 @@ from typing import Self
 import pyte
 
 from healconsole.engine.waiting import readable
+from tests.warm import Started
 
 REPLIES = {
     b"\x1b[c": b"\x1b[?1;2c",
@@ -32,6 +33,8 @@ class Terminal:
         environment: its whole environment.
         columns: width of the window.
         rows: height of the window.
+        cwd: where it is started.
+        warm: whether ``argv`` is the program and need not be loaded anew, see ``tests.warm``.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class Terminal:
         columns: int = 80,
         rows: int = 24,
         cwd: str | None = None,
+        warm: bool = False,
     ) -> None:
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
@@ -51,7 +55,16 @@ class Terminal:
         """Every byte that reached the terminal."""
         self.status: int | None = None
         """Wait status once the program has ended."""
-        self.pid, self.fd = pty.fork()
+        self._started: Started | None = None
+        if warm:
+            self.fd, theirs = os.openpty()
+            self._started = Started(
+                argv[3:], environment, (theirs, theirs, theirs), cwd=cwd, terminal=True
+            )
+            self.pid = self._started.pid
+            os.close(theirs)
+        else:
+            self.pid, self.fd = pty.fork()
         if self.pid == 0:  # pragma: no cover - the child
             try:
                 if cwd is not None:
@@ -72,7 +85,7 @@ class Terminal:
     ) -> None:
         if self.status is None:
             os.kill(self.pid, signal.SIGKILL)
-            self.status = os.waitpid(self.pid, 0)[1]
+            self.status = self._started.status() if self._started else os.waitpid(self.pid, 0)[1]
         os.close(self.fd)
 
     def resize(self, columns: int, rows: int) -> None:
@@ -134,7 +147,10 @@ class Terminal:
 
     def ended(self) -> bool:
         """Whether the program is gone; its wait status is then in ``status``."""
-        if self.status is None:
+        if self.status is None and self._started:
+            if self._started.ended():
+                self.status = self._started.status()
+        elif self.status is None:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
                 self.status = status

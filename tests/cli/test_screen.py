@@ -11,7 +11,8 @@ LEAVE_ALTERNATE_SCREEN = b"\x1b[?1049l"
 
 
 def _terminal(site: Site, *words: str, columns: int = 120) -> Terminal:
-    return Terminal((*PROGRAM, *words, *site.options), site.environment, columns=columns, rows=40)
+    argv = (*PROGRAM, *words, *site.options)
+    return Terminal(argv, site.environment, columns=columns, rows=40, warm=True)
 
 
 def test_the_console_opens_on_the_worst_and_ends_with_0(site: Site) -> None:

@@ -44,7 +44,7 @@ def test_what_a_command_says_on_a_terminal_is_only_text(
     hostile_redis(redis_url, site.now)
     more = site.options if words[0] in COMMANDS else ()
     with Terminal(
-        (*PROGRAM, *words, *more), environment(site, redis_url), columns=120, rows=40
+        (*PROGRAM, *words, *more), environment(site, redis_url), columns=120, rows=40, warm=True
     ) as terminal:
         terminal.replay = False
         assert terminal.wait_end(60) in {0, 1, 2, 3}
@@ -73,7 +73,7 @@ def test_json_is_exact(site: Site, redis_url: str) -> None:
 def test_json_obeys_nothing_on_a_terminal_either(site: Site, redis_url: str) -> None:
     words = ("tail", "-n", "500", "--json", *site.options)
     with Terminal(
-        (*PROGRAM, *words), environment(site, redis_url), columns=120, rows=40
+        (*PROGRAM, *words), environment(site, redis_url), columns=120, rows=40, warm=True
     ) as terminal:
         terminal.replay = False
         assert terminal.wait_end(60) == 0

@@ -23,7 +23,7 @@ from tests.link.consoles import LONG, Console
 
 STALL_S = 0.25 if LONG else 0.5
 """The short run shares its machine, and what it measures grows with that."""
-QUIET_S = 0.15
+QUIET_S = 0.08
 """Seconds without a byte after which the screen is taken to be drawn."""
 
 ROUNDS = {
@@ -57,7 +57,7 @@ def site(tmp_path: Path) -> Site:
 def console(site: Site, url: str, *words: str, columns: int = 120, rows: int = 40) -> Console:
     """The program on the hostile host, with the hostile healer under its cursor."""
     argv = (*PROGRAM, *words, *site.options)
-    opened = Console(argv, environment(site, url), columns=columns, rows=rows)
+    opened = Console(argv, environment(site, url), columns=columns, rows=rows, warm=True)
     opened.replay = False  # pyte is slow, and obeys what it is not to be sent
     return opened
 

@@ -16,7 +16,7 @@ from healconsole.core.findings import IDS, examine
 from healconsole.stores.hostfacts import gather
 from healconsole.stores.look import read_once
 from healconsole.stores.redisclock import redis_skew
-from tests.cli.program import PROGRAM
+from tests.cli.program import finished
 from tests.ops.hosts import Host, good_host
 from tests.ops.spoiled import BAD, BASH, DETECT_ZERO, OWN_BASH, bash
 
@@ -158,10 +158,8 @@ def test_what_cannot_be_examined_is_said(host: Host) -> None:
 
 
 def doctor(host: Host, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*PROGRAM, "doctor", *words, *host.options],
-        capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
+    around = {"PATH": os.environ["PATH"], "HOME": str(host.root), "LANG": "C.UTF-8"}
+    return finished(["doctor", *words, *host.options], around)
 
 
 def test_the_command_and_its_exit_codes(host: Host) -> None:
