@@ -139,11 +139,27 @@ class ConsoleApp(FailingApp):
 
     def get_default_screen(self) -> Screen[None]:
         """Return the screen that everything starts on."""
+        screen: Screen[None]
         if not self.view.wall:
-            return HomeScreen()
-        from healconsole.tui.screens.wall import WallScreen
+            screen = HomeScreen()
+        else:
+            from healconsole.tui.screens.wall import WallScreen
 
-        return WallScreen()
+            screen = WallScreen()
+        # Textual sets these classes when it has laid the screen out, and then styles all anew.
+        for size, breakpoints in (
+            (self.size.width, self.HORIZONTAL_BREAKPOINTS),
+            (self.size.height, self.VERTICAL_BREAKPOINTS),
+        ):
+            screen.add_class(max(each for each in breakpoints if each[0] <= size)[1])
+        return screen
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """Take the theme over; before the first screen nothing need be parsed and styled anew."""
+        if self.screen_stack:
+            super().refresh_css(animate)
+        else:
+            self.stylesheet.set_variables(self.get_css_variables())
 
     def on_mount(self) -> None:
         """Start to look."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.binding import BindingType
 from textual.css.query import NoMatches
+from textual.events import ScreenResume
 from textual.screen import Screen
 
 from healconsole.core.snapshot import HealerState, Snapshot
@@ -37,6 +38,7 @@ class ConsoleScreen(Screen[None]):
     SHOWN_KEYS: ClassVar[tuple[Key, ...]] = ()
     """The keys of the key bar, in order."""
     BINDINGS: ClassVar[list[BindingType]] = []
+    _resumed = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,8 +65,11 @@ class ConsoleScreen(Screen[None]):
         """Return the healers whose rows are in sight."""
         return ()
 
-    def on_screen_resume(self) -> None:
+    def on_screen_resume(self, event: ScreenResume) -> None:
         """Catch up with what happened while another screen was on top."""
+        # The first time every widget has got its styles just before.
+        event.refresh_styles = event.refresh_styles and self._resumed
+        self._resumed = True
         self.refresh_keys()
         self.tick(self.console_app.clock())
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from healconsole.core.ages import age, clock_time
 from healconsole.core.explain import answer, explain, unseen
 from healconsole.core.snapshot import HealerState, Snapshot
@@ -16,6 +18,11 @@ from healconsole.tui.widgets.ladder import compact_ladder, ladder_lines, verdict
 class Answer(CellView):
     """One sentence and the guardrails behind it; with room to spare what they were asked on."""
 
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._answer: Callable[[int], list[Line]] = _nothing
+        """What there is to say, by the width that there is for it."""
+
     def show(
         self,
         healer: HealerState | None,
@@ -27,21 +34,29 @@ class Answer(CellView):
         at_length: bool,
     ) -> None:
         """Answer for ``healer``: in two or three lines, or with every guardrail on its own."""
-        width = self.size.width
-        if not width:
-            return
-        if healer is None:
-            self.show_lines(_nobody(snapshot, width))
-        elif not at_length:
-            self.show_lines(_short(healer, snapshot, now, width, utc_offset_s, thresholds))
-        else:
-            self.show_lines(
-                [
-                    *answer_lines(healer, snapshot, now, width, utc_offset_s, thresholds),
-                    (),
-                    *parts_lines(healer, now, width, utc_offset_s),
-                ]
-            )
+
+        def answer(width: int) -> list[Line]:
+            if healer is None:
+                return _nobody(snapshot, width)
+            if not at_length:
+                return _short(healer, snapshot, now, width, utc_offset_s, thresholds)
+            return [
+                *answer_lines(healer, snapshot, now, width, utc_offset_s, thresholds),
+                (),
+                *parts_lines(healer, now, width, utc_offset_s),
+            ]
+
+        self._answer = answer
+        # Before it has a size: the lines decide how high it is where they are few.
+        self.show_lines(answer(self.size.width or self.app.size.width))
+
+    def resized(self) -> None:
+        """Answer for the new width."""
+        self.show_lines(self._answer(self.size.width))
+
+
+def _nothing(_width: int) -> list[Line]:
+    return []
 
 
 def answer_lines(

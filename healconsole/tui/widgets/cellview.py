@@ -65,6 +65,19 @@ class CellView(ScrollView):
         self._marked_line = index
         self._repaint([(line, 0, width) for line in marks if line is not None])
 
+    def resized(self) -> None:
+        """Draw for a new size. What is drawn here is in the very frame that has the size."""
+
+    def _size_updated(
+        self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True
+    ) -> bool:
+        # The event of a resize comes after the frame: that one would show the old lines, cut to
+        # the new size, and the first frame of all would show none. Textual has no public place.
+        changed = super()._size_updated(size, virtual_size, container_size, layout)
+        if changed and size:
+            self.resized()
+        return changed
+
     def line_count(self) -> int:
         """Return how many lines there are."""
         return len(self._lines)

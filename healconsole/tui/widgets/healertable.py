@@ -165,10 +165,13 @@ class HealerTable(CellView, can_focus=True):
         """Move the cursor to the first or the last row."""
         self.action_move(direction * len(self._order))
 
-    def on_resize(self) -> None:
+    def resized(self) -> None:
         """Lay the columns out for the new width."""
         self._lay_out(self._order)
         self._draw()
+
+    def on_resize(self) -> None:
+        """Keep the cursor in sight."""
         self._keep_in_sight()
 
     def on_click(self, event: events.Click) -> None:
@@ -193,7 +196,7 @@ class HealerTable(CellView, can_focus=True):
 
     def _lay_out(self, names: Iterable[str]) -> None:
         hosts = any("/" in name for name in names)
-        columns = columns_for(self.size.width or 80, names, hosts=hosts)
+        columns = columns_for(self.size.width or self.app.size.width, names, hosts=hosts)
         if columns != self._columns:
             self._columns = columns
             self._heads = header_line(columns)

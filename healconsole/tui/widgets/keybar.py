@@ -33,7 +33,7 @@ class KeyBar(CellView):
         if self._hints != before:
             self._flow()
 
-    def on_resize(self) -> None:
+    def resized(self) -> None:
         """Flow the keys over the new width."""
         self._flow()
 
@@ -59,7 +59,7 @@ class KeyBar(CellView):
         self.show_lines(lines)
 
     def _wrapped(self) -> list[Line]:
-        width = self.size.width or 80
+        width = self.size.width or self.app.size.width
         pairs = [_pair(hint) for hint in self._hints]
         lines: list[Line] = []
         current: list[Cell] = [gap(1)]

@@ -19,7 +19,7 @@ class Rule(CellView):
             self._label = (title, note, tone)
             self._draw()
 
-    def on_resize(self) -> None:
+    def resized(self) -> None:
         """Draw for the new width."""
         self._draw()
 

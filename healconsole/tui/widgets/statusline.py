@@ -51,7 +51,7 @@ class StatusLine(CellView):
 
     def show(self, status: Status) -> None:
         """Show this status."""
-        width = self.size.width or 80
+        width = self.size.width or self.app.size.width
         lines = [first_line(status, width), second_line(status, width)]
         if waits := waiting_line(status, width):
             lines.append(waits)

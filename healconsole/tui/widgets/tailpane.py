@@ -50,7 +50,7 @@ class TailPane(CellView):
         self._utc_offset_s = utc_offset_s
         self._draw()
 
-    def on_resize(self) -> None:
+    def resized(self) -> None:
         """Draw for the new size."""
         self._drawn.clear()
         self._draw()
