@@ -8,13 +8,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from healconsole.core.snapshot import Snapshot
-from healconsole.stores.fleetpoll import SILENT, FleetPoll
-from healconsole.stores.picture import FleetNews, Picture, Sources
+from healconsole.stores.picture import SILENT, FleetNews, Picture, Sources
 from healconsole.stores.requestfiles import FOLDER
 from healconsole.stores.watch import Watch
+
+if TYPE_CHECKING:
+    from healconsole.stores.fleetpoll import FleetPoll
 
 TICK_S: Final = 1.0
 """Between two looks of the safety net, where changes are pushed to us."""
@@ -115,6 +117,8 @@ class Feed:
         """Begin to look; returns at once."""
         self._thread.start()
         if self._sources.redis is not None:
+            from healconsole.stores.fleetpoll import FleetPoll
+
             self._fleet = FleetPoll(
                 self._sources.redis, self._clock, self._fleet_said, after=_REDIS_AFTER_S
             )

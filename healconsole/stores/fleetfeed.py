@@ -14,8 +14,8 @@ from healconsole.core.words import SourceState
 from healconsole.stores.fleetaudit import Entry, FleetAudit
 from healconsole.stores.fleethosts import HOSTS_MAX, FleetHosts
 from healconsole.stores.fleetkeys import AUDIT, CHANGED, HOST, HOSTS
-from healconsole.stores.fleetpoll import SILENT, TIMEOUT_S, FleetPoll
-from healconsole.stores.picture import LINES_MAX, FleetNews
+from healconsole.stores.fleetpoll import TIMEOUT_S, FleetPoll
+from healconsole.stores.picture import LINES_MAX, SILENT, FleetNews
 from healconsole.stores.redislink import RedisLink, RedisUnknown, milliseconds
 
 if TYPE_CHECKING:

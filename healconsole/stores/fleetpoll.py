@@ -28,11 +28,6 @@ _HUNG_S: Final = 1.9
 _FIRST_WALK_S: Final = 1.5
 """For so long the first walk over a large Redis is waited for before anything is said."""
 
-SILENT: Final = FleetNews(
-    SourceHealth(SourceState.UNKNOWN, "Redis has not answered for 2 s (or its name server)")
-)
-"""The news when not even a refusal came: a name server knows no timeout."""
-
 
 class FleetPoll(threading.Thread):
     """Asks once a second, reads at once what is pushed, and hands out what was said.

@@ -6,7 +6,7 @@ import queue
 from collections.abc import Callable
 
 from healconsole.core.snapshot import Snapshot
-from healconsole.stores.picture import FleetNews, Picture, Sources
+from healconsole.stores.picture import SILENT, FleetNews, Picture, Sources
 
 
 def read_once(
@@ -46,9 +46,8 @@ class _Asked:
     """Redis, asked in a thread of its own."""
 
     def __init__(self, url: str, clock: Callable[[], float]) -> None:
-        from healconsole.stores.fleetpoll import SILENT, FleetPoll
+        from healconsole.stores.fleetpoll import FleetPoll
 
-        self._silent = SILENT
         self._answers: queue.SimpleQueue[FleetNews] = queue.SimpleQueue()
         self._fleet = FleetPoll(url, clock, self._answers.put, push=False)
         self._fleet.start()
@@ -58,6 +57,6 @@ class _Asked:
         try:
             return self._answers.get(timeout=seconds)
         except queue.Empty:
-            return self._silent
+            return SILENT
         finally:
             self._fleet.stop()

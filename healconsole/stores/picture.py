@@ -73,6 +73,12 @@ class FleetNews(Frozen):
     """Who publishes; asked for only where there are locks, to tell of whom."""
 
 
+SILENT: Final = FleetNews(
+    SourceHealth(SourceState.UNKNOWN, "Redis has not answered for 2 s (or its name server)")
+)
+"""The news when not even a refusal came: a name server knows no timeout."""
+
+
 @dataclass(slots=True)
 class _Past:
     """What the audit log says of one healer."""

@@ -98,7 +98,8 @@ class ConsoleApp(FailingApp):
     ) -> None:
         self.last_filter = LastFilter()
         self._terminal = Terminal()
-        super().__init__(driver_class=ConsoleDriver, css_path=[str(path) for path in stylesheets()])
+        first_styles, self._later_styles = stylesheets(wall=view.wall)
+        super().__init__(driver_class=ConsoleDriver, css_path=[*first_styles])
         self.view = view
         self.clock = clock
         self.acts = acts
@@ -151,7 +152,8 @@ class ConsoleApp(FailingApp):
             (self.size.width, self.HORIZONTAL_BREAKPOINTS),
             (self.size.height, self.VERTICAL_BREAKPOINTS),
         ):
-            screen.add_class(max(each for each in breakpoints if each[0] <= size)[1])
+            fits = max(each for each in breakpoints if each[0] <= size)
+            screen.add_class(fits[1], update=False)
         return screen
 
     def refresh_css(self, animate: bool = True) -> None:
@@ -168,9 +170,18 @@ class ConsoleApp(FailingApp):
             known = ", ".join(sorted(self.available_themes))
             self.say(f"there is no theme {self.view.theme!r}; there are: {known}", bad=True)
         self.app_resume_signal.subscribe(self, self._resumed)
-        self._feed.start()
+        if self.snapshot.healers:  # the next look must not delay the frame that shows the first
+            self.call_after_refresh(self._feed.start)
+        else:
+            self._feed.start()
         self.set_interval(1.0, self._tick, name="ages")
-        self.call_after_refresh(_collect_again)
+        self.call_after_refresh(self._shown)
+
+    def _shown(self) -> None:
+        """The first frame is out: do now what would have delayed it."""
+        self.stylesheet.read_all(self._later_styles)
+        self.stylesheet.parse()
+        _collect_again()
 
     def on_unmount(self) -> None:
         """Stop to look."""

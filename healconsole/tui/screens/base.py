@@ -67,9 +67,10 @@ class ConsoleScreen(Screen[None]):
 
     def on_screen_resume(self, event: ScreenResume) -> None:
         """Catch up with what happened while another screen was on top."""
-        # The first time every widget has got its styles just before.
-        event.refresh_styles = event.refresh_styles and self._resumed
-        self._resumed = True
+        if not self._resumed:  # every widget has just got its styles, and what it shows
+            self._resumed = True
+            event.refresh_styles = False
+            return
         self.refresh_keys()
         self.tick(self.console_app.clock())
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual import events
-from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.message import Message
-from textual.widgets import Input, Label
 
 from healconsole.core.text import visible
 from healconsole.tui.safetext import plain
-from healconsole.tui.widgets.field import Field
+
+if TYPE_CHECKING:
+    from textual.widgets import Input, Label
 
 
 class Prompt(Horizontal):
-    """A line that is hidden until it is asked for."""
+    """A line that is hidden until it is asked for: its label and its field are made then."""
 
     class Changed(Message):
         """What is typed changed."""
@@ -34,22 +36,27 @@ class Prompt(Horizontal):
         super().__init__(id=id)
         self.display = False
         self._purpose = ""
-
-    def compose(self) -> ComposeResult:
-        """A label and a field."""
-        yield Label("")
-        yield Field(select_on_focus=False)
+        self._parts: tuple[Label, Input] | None = None
 
     def ask(self, purpose: str, says: str, text: str) -> None:
         """Open, with ``text`` to begin with."""
         self._purpose = ""
-        self.query_one(Label).update(plain(f" {says} "))
-        field = self.query_one(Input)
+        label, field = self._parts or self._made()
+        label.update(plain(f" {says} "))
         field.value = visible(text)
         field.cursor_position = len(field.value)
         self._purpose = purpose
         self.display = True
         field.focus()
+
+    def _made(self) -> tuple[Label, Input]:
+        from textual.widgets import Label
+
+        from healconsole.tui.widgets.field import Field
+
+        self._parts = Label(""), Field(select_on_focus=False)
+        self.mount(*self._parts)
+        return self._parts
 
     def close(self) -> None:
         """Hide."""
