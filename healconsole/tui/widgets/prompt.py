@@ -39,7 +39,9 @@ class Prompt(Horizontal):
         self._parts: tuple[Label, Input] | None = None
 
     def ask(self, purpose: str, says: str, text: str) -> None:
-        """Open, with ``text`` to begin with."""
+        """Open, with ``text`` to begin with; not on a screen that is being left."""
+        if not self.is_attached:
+            return
         self._purpose = ""
         label, field = self._parts or self._made()
         label.update(plain(f" {says} "))
