@@ -86,7 +86,7 @@ changed. The name in front of each finding is its ID for --skip.
   no-state-directory two-instances float-in-bash legacy-library limits-assumed no-unit
   no-watchdog watchdog-too-short notify-access hidden-processes no-restart no-rules
   markers-not-aged tmpfiles-glob state-aged log-not-rotated log-copied permissions
-  catalog unreadable clock-skew redis-unknown disk-full
+  catalog act-unfinished unreadable clock-skew redis-unknown disk-full
 
 Programs are found through the catalog (`command`) and ExecStart of units. How a program
 is judged, and the limits of it:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from healconsole.cli.errors import DONE, REFUSED
 from healconsole.cli.output import emit_json, paint, show
 from healconsole.cli.settings import settings
 from healconsole.core.text import visible
+from healconsole.core.unfinished import UNFINISHED, unfinished_words
 from healconsole.stores.logverify import Verified, logs_of, verify
 
 
@@ -56,6 +58,10 @@ def _object(log: Verified) -> dict[str, Any]:
             for found in walk.findings()
         ],
         "more": walk.more,
+        "unfinished": [
+            {**_place(log, place.file, place.line), "why": unfinished_words(event)}
+            for place, event in log.unfinished.found(time.time())
+        ],
         "unread": [{"file": str(file), "why": why} for file, why in log.unread],
     }
 
@@ -74,6 +80,11 @@ def _tell(log: Verified) -> None:
         show(f"and {walk.more:,} more")
     for file, why in log.unread:
         show(paint(f"{visible(str(file))}: {visible(why)}", "bad"))
+    for place, event in log.unfinished.found(time.time()):
+        where = f"{_name(log, place.file)}:{place.line}"
+        show(paint(f"{where}: {UNFINISHED}: {visible(unfinished_words(event))}", "bad"))
+    if log.unfinished.more:
+        show(f"and {log.unfinished.more:,} more {UNFINISHED}")
     for place in walk.starts[1:]:
         where = f"{_name(log, place.file)}:{place.line}"
         show(paint(f"{where}: a chain starts; what was before is not known to it", "warn"))

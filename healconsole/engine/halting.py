@@ -22,7 +22,7 @@ from healconsole.core.words import Outcome
 from healconsole.engine.operators import OperatorDesk
 from healconsole.engine.reasons import checked_reason
 from healconsole.stores.apply import ChangedUnderneath, NotApplied
-from healconsole.stores.auditlog import AuditUnwritable, EventFields
+from healconsole.stores.auditlog import AuditUnwritable, AuditWriter, EventFields
 from healconsole.stores.redislink import RedisLink, RedisUnknown
 from healconsole.stores.stops import halt_there, release_storm, storm_there, swap_halt
 
@@ -136,6 +136,7 @@ class FleetDesk(Frozen):
         lost: RedisUnknown | None = None
         try:
             if swap():
+                self._tell_done(writer, event)
                 return
             why = "was not done: it is not as it was any more"
         except RedisUnknown as unknown:
@@ -155,6 +156,15 @@ class FleetDesk(Frozen):
         if lost is not None:
             raise NotApplied(f"the act {why}") from lost
         raise ChangedUnderneath(stop.what, stop.before, "something else")
+
+    @staticmethod
+    def _tell_done(writer: AuditWriter, event: EventFields) -> None:
+        verb = event["outcome"].removeprefix("operator-")
+        done: EventFields = {**event, "outcome": Outcome.OPERATOR_DONE, "reason": f"{verb}: done"}
+        try:
+            writer.append(sync=True, **done)
+        except AuditUnwritable as error:
+            raise NotApplied(f"it was done, but its result is not in the log: {error}") from error
 
 
 def _was(found: HaltRecord | Corrupt | None) -> str:

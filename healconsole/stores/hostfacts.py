@@ -10,15 +10,18 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+from healconsole.core.auditdoubt import is_operators
 from healconsole.core.auditline import AuditEvent
 from healconsole.core.findings.facts import DiskFacts, HealerFacts, HostFacts, PathFacts, TextFile
 from healconsole.core.findings.unitfile import Unit
 from healconsole.core.findings.units import units_of
 from healconsole.core.records import CycleRecord
 from healconsole.core.snapshot import HealerState, Snapshot
+from healconsole.core.unfinished import Unfinished, unfinished_words
 from healconsole.core.words import SourceState
 from healconsole.stores.config import Config
 from healconsole.stores.files import Missing, Unreadable, open_below_dir, open_dir
+from healconsole.stores.history import History
 from healconsole.stores.hostfiles import Places, processes, read_text, read_units, text_files
 from healconsole.stores.layout import LAYOUT
 from healconsole.stores.programs import read_programs
@@ -27,6 +30,8 @@ from healconsole.stores.redisclock import redis_skew
 
 _MARKERS_MAX: Final = 100_000
 _FILES_MAX: Final = 1_000
+_LOG_BYTES: Final = 4 * 1_048_576
+"""Bytes of the audit log that are searched for acts without a result."""
 _PASSWORD: Final = re.compile(r"^\s*redis\s*=.*://[^/\s]*:[^@\s]+@", re.MULTILINE)
 _STATE: Final = ("hold", "dry-run", ".guard", "cycle.json")
 
@@ -77,9 +82,21 @@ def gather(
         },
         redis_skew=skew,
         redis_problem=problem,
+        unfinished=tuple(_unfinished(config.audit, clock())),
         least_free=least_free,
         unexamined=tuple(dict.fromkeys(unexamined)),
     )
+
+
+def _unfinished(audit: Path, now: float) -> Iterator[str]:
+    """The acts without a result in the end of the log."""
+    history = History(audit)
+    acts: Unfinished[None] = Unfinished()
+    for line in history.scan(is_operators, history.size(), budget=_LOG_BYTES).lines:
+        if isinstance(line, AuditEvent):
+            acts.take(line, None)
+    for _, event in acts.found(now):
+        yield unfinished_words(event)
 
 
 def _redis(config: Config, clock: Callable[[], float]) -> tuple[float | None, str]:

@@ -6,14 +6,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from healconsole.core.auditparse import READ_MAX
+from healconsole.core.auditline import AuditEvent
+from healconsole.core.auditparse import READ_MAX, parse_line
 from healconsole.core.auditwalk import ChainWalk, Place
-from healconsole.core.frozen import Frozen
+from healconsole.core.frozen import Frozen, field
+from healconsole.core.unfinished import Unfinished
 from healconsole.stores.compressed import DAMAGED, plain_text
 from healconsole.stores.files import Missing, Unreadable
 from healconsole.stores.rotated import log_of, rotations
 
 _BLOCK: Final = 65_536
+_OPERATORS: Final = b'"outcome":"operator-'
 
 
 class Verified(Frozen):
@@ -24,6 +27,8 @@ class Verified(Frozen):
     walk: ChainWalk
     unread: tuple[tuple[Path, str], ...] = ()
     """Files that cannot be read, or not to their end, and why."""
+    unfinished: Unfinished[Place] = field(default_factory=Unfinished)
+    """Acts of operators that were announced, and of which no result is told."""
 
 
 def logs_of(files: Sequence[Path]) -> list[tuple[Path, ...]]:
@@ -49,18 +54,23 @@ def logs_of(files: Sequence[Path]) -> list[tuple[Path, ...]]:
 def verify(files: Sequence[Path]) -> Verified:
     """Walk the chain through the ``files`` of one log, oldest first, in bounded memory."""
     walk = ChainWalk()
+    unfinished: Unfinished[Place] = Unfinished()
     unread = []
     for number, file in enumerate(files):
         try:
             for place, raw in _lines(file, number):
                 walk.feed(raw, place)
+                if _OPERATORS in raw:
+                    event = parse_line(raw, place.offset)
+                    if isinstance(event, AuditEvent):
+                        unfinished.take(event, place)
         except Missing:
             unread.append((file, "is not there"))
         except Unreadable as error:
             unread.append((file, error.why))
         except DAMAGED as error:
             unread.append((file, f"is damaged ({error})"))
-    return Verified(tuple(files), walk, tuple(unread))
+    return Verified(tuple(files), walk, tuple(unread), unfinished)
 
 
 def _lines(file: Path, number: int) -> Iterator[tuple[Place, bytes]]:

@@ -36,7 +36,8 @@ def test_a_halt_and_its_end_are_attributed_and_audited(site: Site, redis: Redis,
     assert (operator, reason) == ("ana", "deploy 5121")
     assert int(until) - int(since) == 600
     assert int(since) == pytest.approx(time.time(), abs=20)
-    event = site.events()[-1]
+    event, done_event = site.events()[-2:]
+    assert done_event["outcome"] == "operator-done"
     assert (event["outcome"], event["healer"]) == ("operator-halt", "*")
     assert (event["reason"], event["incident"]) == ("deploy 5121", "INC-1")
     assert (event["operator"]["user"], event["operator"]["uid"]) == ("ana", os.getuid())
@@ -54,7 +55,7 @@ def test_a_halt_and_its_end_are_attributed_and_audited(site: Site, redis: Redis,
     assert "fleet is halted already, halted by ana until" in again.stderr
     assert run(site, url, "resume", "--reason", "it is done").returncode == 0
     assert redis.exists("heal:halt") == 0
-    event = site.events()[-1]
+    event = site.events()[-2]
     assert (event["outcome"], event["reason"]) == ("operator-resume", "it is done")
     assert event["after"] == "fleet: not halted"
     none = run(site, url, "resume", "--reason", "again")
@@ -68,7 +69,7 @@ def test_halts_of_a_healer_and_of_hosts_stand_side_by_side(
     assert run(site, url, "halt", "--healer", "disk-reaper", "--reason", "a").returncode == 0
     assert run(site, url, "halt", "--hosts", "web-*", "--reason", "b").returncode == 0
     assert sorted(redis.hkeys("heal:halts")) == ["healer:disk-reaper", "host:web-*"]
-    assert [event["healer"] for event in site.events()[-2:]] == ["disk-reaper", "*"]
+    assert [event["healer"] for event in site.events()[-3::2]] == ["disk-reaper", "*"]
     shown = run(site, url, "status").stdout
     assert "! healer disk-reaper halted: a (ana)" in shown
     assert "! hosts web-* halted: b (ana)" in shown
@@ -83,7 +84,7 @@ def test_a_storm_is_released_by_an_operator(site: Site, redis: Redis, url: str) 
     done = run(site, url, "resume", "--storm", "restart_worker", "--reason", "the broker is back")
     assert done.returncode == 0, done.stderr
     assert redis.exists("heal:storms", "heal:want:restart_worker") == 0
-    event = site.events()[-1]
+    event = site.events()[-2]
     assert (event["outcome"], event["scope"]) == ("operator-resume", "restart_worker")
     assert "12 hosts wanted restart_worker" in event["before"]
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
+from healconsole.stores.auditlog import AuditWriter
 from tests.cli.program import cycle
 from tests.ops.hosts import Host
 
@@ -114,6 +115,13 @@ def unreadable(host: Host) -> None:
     top = host.state / "queue"
     top.rename(host.root / "elsewhere")
     top.symlink_to(host.root / "elsewhere")
+
+
+def cut_off(host: Host) -> None:
+    """An operator's act is announced, and its result is not."""
+    AuditWriter(host.audit, lambda: host.now - 600.0, "web1").append(
+        healer="queue", outcome="operator-trip", pid=4711, reason="deploy", operator={"user": "ana"}
+    )
 
 
 def foreign(host: Host) -> None:
@@ -336,6 +344,7 @@ BAD = {
         lambda h: h.replace("logrotate.d/heal", "audit.jsonl", "other.log"),
         "audit.jsonl",
     ),
+    "an act that a crash cut off": Bad("act-unfinished", cut_off, "audit.jsonl"),
     "a log that is copied": Bad(
         "log-copied",
         lambda h: h.replace("logrotate.d/heal", "  create 0640 heal heal", "  copytruncate"),

@@ -193,6 +193,36 @@ def test_typed_times() -> None:
 
 
 @pytest.mark.asyncio
+async def test_an_act_that_was_cut_off_is_marked_once_no_result_is_to_be_expected(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "audit.jsonl"
+    writer = AuditWriter(path, lambda: NOW - 5, "web-07")
+    ada = {"user": "ada", "uid": 0}
+    for outcome, scope in (("trip", "a"), ("done", "a"), ("reset", "b")):
+        writer.append(
+            healer="h", outcome=f"operator-{outcome}", scope=scope, operator=ada, reason="x", pid=7
+        )
+    history = History(path)
+    lines = history.lines_before(history.size(), 10)
+    snapshot = replace(scenes.healthy(), audit=AuditTail(str(path), 0, history.size(), lines))
+    recording = Recording(snapshot, log=history)
+    async with recording.app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("a")
+        await recording.until(pilot, "following")
+        assert "UNFINISHED" not in recording.text(), "its result may still come"
+        recording.now += 60
+        recording.feed.give(replace(snapshot, locks=()))
+        await recording.until(pilot, "UNFINISHED")
+        assert recording.text().count("UNFINISHED") == 1
+        await pilot.press("enter")
+        await recording.until(pilot, "no result followed")
+        await pilot.press("escape", "slash", *"operator-")
+        await pilot.pause()
+        assert "UNFINISHED" not in recording.text(), "the filter may have left its result out"
+
+
+@pytest.mark.asyncio
 async def test_an_operators_event_that_a_healer_forged_is_marked(tmp_path: Path) -> None:
     """In the list, and with the reason where it is opened; a real one is not."""
     path = tmp_path / "audit.jsonl"

@@ -75,8 +75,9 @@ async def test_a_ghost_is_named_and_its_lock_broken_with_a_reason(
             await pilot.pause(0.02)
         assert isinstance(recording.app.screen, LocksScreen)
     assert desk.link.scan_locks(NOW) == ()
-    (event,) = map(json.loads, (tmp_path / "audit.jsonl").read_text().splitlines())
+    event, done = map(json.loads, (tmp_path / "audit.jsonl").read_text().splitlines())
     assert (event["outcome"], event["healer"]) == ("operator-break", "broker-restarter")
+    assert (done["outcome"], done["reason"]) == ("operator-done", "break: done")
     assert (event["reason"], event["operator"]["user"]) == ("web-19 burnt down", "ana")
     assert event["before"] == f"lock broker: held by {GHOST}"
 

@@ -93,6 +93,8 @@ class HostFacts(Frozen):
     redis_skew: float | None = None
     """Seconds that the clock of Redis is ahead of this host's; None if nobody was asked."""
     redis_problem: str = ""
+    unfinished: tuple[str, ...] = ()
+    """Acts of operators without a result, as ``core.unfinished`` says them."""
     least_free: int = 10
     """Percent of a file system that should be free."""
     unexamined: tuple[tuple[str, str], ...] = ()

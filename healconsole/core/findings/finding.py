@@ -32,6 +32,7 @@ IDS: Final = (
     "log-copied",
     "permissions",
     "catalog",
+    "act-unfinished",
     "unreadable",
     "clock-skew",
     "redis-unknown",

@@ -27,6 +27,7 @@ _STANZA: Final = re.compile(r"([^{}]*)\{([^{}]*)\}")
 def of_host(host: HostFacts) -> list[Finding]:
     """Return the findings that concern no healer by itself."""
     found = [*_of_root(host), *_of_rules(host), *_of_log(host), *_of_redis(host), *_of_disks(host)]
+    found += _of_acts(host)
     return found + [finding for path in host.paths for finding in _of_path(path)]
 
 
@@ -92,6 +93,15 @@ def _of_log(host: HostFacts) -> Iterator[Finding]:
                 "what is written between the copy and the cut is lost, and the log is evidence",
                 "`create` in place of `copytruncate`: writers open the log for each event",
             )  # fmt: skip
+
+
+def _of_acts(host: HostFacts) -> Iterator[Finding]:
+    for says in host.unfinished:
+        yield Finding(
+            "act-unfinished", f"an operator's act was cut off: {says}", host.audit,
+            "whoever reads the log takes it for done, and it may be done by half or not at all",
+            "look at the state, and act anew: `healconsole status NAME`",
+        )  # fmt: skip
 
 
 def _of_redis(host: HostFacts) -> Iterator[Finding]:

@@ -103,11 +103,21 @@ class AuditScreen(ConsoleScreen):
             utc_offset_s=app.view.utc_offset_s,
             hosts=app.view.fleet,
         )
+        view.told_until(self._told_until(now))
         added = self._window.take_tail(snapshot.audit, follow=self._follow)
         if added or len(view.events) != len(self._window.lines):
             self._new = 0 if self._follow else self._new + added
             self._draw()
         self._label(snapshot)
+
+    def _told_until(self, now: float) -> float | None:
+        """Up to when the lines tell everything; None where a filter leaves some out."""
+        if self._window.filter is not None:
+            return None
+        if self._window.live:
+            return now
+        times = (getattr(line, "ts", None) for line in reversed(self._window.lines))
+        return next((ts for ts in times if ts is not None), 0.0)
 
     def action_follow(self) -> None:
         """Follow the end of the log, or pause."""

@@ -12,6 +12,7 @@ from healconsole.core.ages import age, iso
 from healconsole.core.attribution import claimed_words, operator_words
 from healconsole.core.auditdoubt import AROUND, UNVERIFIED, doubt, is_operators
 from healconsole.core.auditline import AuditEvent, AuditLine
+from healconsole.core.unfinished import UNFINISHED, is_unfinished
 from healconsole.tui import keys
 from healconsole.tui.ports import ChainReader
 from healconsole.tui.screens.modal import ConsoleModal
@@ -20,6 +21,7 @@ from healconsole.tui.widgets.pager import Pager
 from healconsole.tui.words import outcome_sign
 
 _LABEL = 11
+_CUT_OFF = f"{UNFINISHED}: it was announced, and no result followed: look at the state"
 _MOST_LINES = 3000
 _MOST_CHARACTERS = 70_000
 """More than the longest line that a writer of ours leaves."""
@@ -38,6 +40,7 @@ class EventScreen(ConsoleModal[None]):
         super().__init__("One event")
         self._line = line
         self._chain = ""
+        self._cut_off = False
 
     def body(self) -> ComposeResult:
         """The fields, one below the other."""
@@ -59,10 +62,17 @@ class EventScreen(ConsoleModal[None]):
             if behind and behind[0].raw == line.raw:  # else the log was rotated since
                 lines = [*reader.lines_before(line.offset, AROUND), *behind]
         place = next(i for i, each in enumerate(lines) if each.offset == line.offset)
-        self.app.call_from_thread(self._looked, doubt(lines, place))
+        # Where fewer follow than were asked for, the log ends with them.
+        last = lines[-1]
+        ends = len(lines) - place < AROUND
+        until = self.console_app.clock() if ends else getattr(last, "ts", None) or 0.0
+        chained = isinstance(reader, ChainReader)
+        cut_off = chained and is_unfinished(lines, place, until) is True
+        self.app.call_from_thread(self._looked, doubt(lines, place), cut_off)
 
-    def _looked(self, why: str) -> None:
+    def _looked(self, why: str, cut_off: bool) -> None:
         self._chain = why or "holds"
+        self._cut_off = cut_off
         if self.is_attached:
             self.query_one(Pager).draw()
 
@@ -99,6 +109,7 @@ class EventScreen(ConsoleModal[None]):
             ("operator", operator_words(line.operator)),
             ("claimed", claimed_words(line.operator)),
             ("incident", line.incident),
+            ("result", _CUT_OFF if self._cut_off else ""),
             ("before", line.before),
             ("after", line.after),
             ("key", line.key),

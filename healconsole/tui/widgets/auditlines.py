@@ -6,6 +6,7 @@ from healconsole.core.ages import clock_time
 from healconsole.core.auditdoubt import UNVERIFIED
 from healconsole.core.auditline import AuditEvent, AuditLine
 from healconsole.core.frozen import Frozen
+from healconsole.core.unfinished import UNFINISHED
 from healconsole.tui.widgets.cells import Cell, Line, cell, fit, gap
 from healconsole.tui.words import outcome_sign
 
@@ -46,11 +47,12 @@ def audit_line(
     *,
     alone: bool = True,
     doubted: bool = False,
+    unfinished: bool = False,
 ) -> Line:
     """Return the line of one event, or of what did not parse.
 
     ``alone`` False leaves the intent to the second line, `audit_detail`; ``doubted`` marks an
-    event that does not stand in the log as it was written.
+    event that does not stand in the log as it was written, ``unfinished`` one without a result.
     """
     if not isinstance(line, AuditEvent):
         return _pad(
@@ -73,6 +75,8 @@ def audit_line(
         cells += [fit(of + (line.healer or "-"), columns.healer), gap(1)]
     if doubted:
         cells += [cell(UNVERIFIED, "bad"), gap(1)]
+    if unfinished:
+        cells += [cell(UNFINISHED, "bad"), gap(1)]
     outcome = _outcome(line, columns.outcome, sign.tone)
     cells += [cell(sign.glyph, sign.tone), gap(1), outcome, gap(1)]
     if alone:

@@ -12,6 +12,7 @@ from textual.message import Message
 
 from healconsole.core.auditdoubt import doubt, is_operators
 from healconsole.core.auditline import AuditLine
+from healconsole.core.unfinished import is_unfinished
 from healconsole.tui.widgets.auditlines import AuditColumns, audit_columns, audit_line
 from healconsole.tui.widgets.cells import EMPTY_LINE, Line
 from healconsole.tui.widgets.cellview import CellView
@@ -57,6 +58,9 @@ class AuditView(CellView, can_focus=True):
         self._longest = 12
         self._hosts = False
         self._drawn: dict[tuple[int, int], Line] = {}
+        self._until: float | None = None
+        self._waiting = False
+        """Whether an act was drawn whose result may still come."""
 
     @property
     def events(self) -> Sequence[AuditLine]:
@@ -81,12 +85,34 @@ class AuditView(CellView, can_focus=True):
         key = (event.offset, event.length)
         drawn = self._drawn.get(key)
         if drawn is None:
-            doubted = is_operators(event) and bool(doubt(self._events, index))
-            drawn = audit_line(event, self._columns, self._utc_offset_s, doubted=doubted)
+            operators = is_operators(event)
+            doubted = operators and bool(doubt(self._events, index))
+            cut_off = self._cut_off(index) if operators else False
+            drawn = audit_line(
+                event, self._columns, self._utc_offset_s, doubted=doubted, unfinished=bool(cut_off)
+            )
             if len(self._drawn) > 2000:
                 self._drawn.clear()
-            self._drawn[key] = drawn
+            if cut_off is not None:
+                self._drawn[key] = drawn
         return drawn
+
+    def _cut_off(self, index: int) -> bool | None:
+        """Whether an act has no result; None if that may still come."""
+        if self._until is None:
+            return False
+        cut_off = is_unfinished(self._events, index, self._until)
+        self._waiting = self._waiting or cut_off is None
+        return cut_off
+
+    def told_until(self, until: float | None) -> None:
+        """Say up to when (epoch seconds) the lines tell everything; None if some are left out."""
+        if (until is None) != (self._until is None):
+            self._drawn.clear()
+        self._until = until
+        if self._waiting:
+            self._waiting = False
+            self.refresh()
 
     def lay_out(self, *, longest: int, utc_offset_s: int, hosts: bool = False) -> None:
         """Use these widths and this zone; ``hosts`` says that the events are of several."""
