@@ -123,13 +123,13 @@ def undo(args: argparse.Namespace) -> int:
     """
     scene = begin(args)
     with _refusals(args, args.name):
-        record = scene.desk.last_act(scene.healer.name)
+        reason = f"{BREAK_GLASS} {args.reason}" if args.break_glass else args.reason
+        record = scene.desk.last_act(scene.healer.name, reason=reason)
         if args.act and args.act != record.act:
             raise ActRefused(
                 f"act {args.act} is not the last one on {args.name}: that is {record.act}, "
                 f"{record.verb}"
             )
-        reason = f"{BREAK_GLASS} {args.reason}" if args.break_glass else args.reason
         applied = scene.desk.undo(record, reason=reason, incident=scene.incident)
     offset = local_offset(time.time())
     show(f"{paint('✔', 'good')} took back {visible(record.verb)} {visible(args.name)}")

@@ -20,6 +20,7 @@ AHEAD_US: Final = 5_000_000
 _BITS: Final = 64
 _SEQ_BITS: Final = 20
 _SEQ_MAX: Final = (1 << _SEQ_BITS) - 1
+_MS_MAX: Final = (1 << (_BITS - _SEQ_BITS)) - 1
 _MASK: Final = (1 << _BITS) - 1
 
 
@@ -28,13 +29,14 @@ def told_place(stream_id: bytes) -> int:
 
     >>> told_place(b"5-3") == (5 << 20) + 3
     True
-    >>> told_place(b"nonsense")
-    1
+    >>> told_place(b"nonsense"), told_place(b"9" * 20) < 1 << 64
+    (1, True)
     """
     milliseconds, _, number = stream_id.partition(b"-")
     if not milliseconds.isdigit() or not (number or b"0").isdigit():
         return 1
-    return max(1, int(milliseconds) << _SEQ_BITS | min(int(number or 0), _SEQ_MAX))
+    at = min(int(milliseconds[:20]), _MS_MAX)
+    return max(1, at << _SEQ_BITS | min(int(number[:20] or 0), _SEQ_MAX))
 
 
 def stream_id(told: int) -> bytes:

@@ -203,18 +203,28 @@ class OperatorDesk(Frozen):
             incident=incident.strip(),
             now=self.clock(),
         )
-        return replace(applied, unkept=undofiles.keep(self.root, applied.undo))
+        return replace(
+            applied, unkept=undofiles.keep(self.root, applied.undo, self.operator.login_uid)
+        )
 
-    def last_act(self, healer: str) -> UndoRecord:
-        """The last act on ``healer``, whoever did it and in whatever session.
+    def last_act(self, healer: str, *, reason: str) -> UndoRecord:
+        """The last act on ``healer``, of whatever session, to take it back for a reason.
 
         Raises:
-            ActRefused: none is kept.
+            ActRefused: none is kept; or acts want a second person here, and it is not the
+                caller's own: to take another's trip back is a reset by one person.
         """
         try:
-            return undofiles.kept(self.root, healer)
+            record, login_uid = undofiles.kept(self.root, healer)
         except undofiles.NoUndo as error:
             raise ActRefused(str(error)) from error
+        own = login_uid is not None and login_uid == self.operator.login_uid
+        if self.four_eyes and not own and not is_break_glass(reason):
+            raise ActRefused(
+                f"the last act on {healer} ({record.verb}) is not your own login's: where acts "
+                f"want a second person, act anew, or begin the reason with {BREAK_GLASS!r}"
+            )
+        return record
 
     def undo(self, record: UndoRecord, *, reason: str, incident: str = "") -> Applied:
         """Take an act back, if nothing else has changed what it left."""

@@ -105,7 +105,9 @@ def approve(
         )
     except NoRequest as error:
         raise ActRefused(str(error)) from error
-    return request, replace(applied, unkept=undofiles.keep(desk.root, applied.undo))
+    return request, replace(
+        applied, unkept=undofiles.keep(desk.root, applied.undo, desk.operator.login_uid)
+    )
 
 
 def decline(desk: OperatorDesk, wanted: str, *, reason: str, as_shown: str = "") -> Request:

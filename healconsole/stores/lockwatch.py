@@ -106,6 +106,8 @@ class LockWatch:
         began = time.monotonic()
         if not self._nodes:
             self._nodes = self._link.walked(client)
+            if not self._nodes:
+                raise RedisUnknown(f"{self._link.where} has no primary")
             if not self._link.clustered:
                 self._link.require_primary(client)
         while True:

@@ -31,8 +31,13 @@ class NoUndo(Exception):  # noqa: N818 - an answer
     """There is no act that can be taken back; the message says why."""
 
 
-def keep(root: str | os.PathLike[str], record: UndoRecord) -> str:
+def keep(root: str | os.PathLike[str], record: UndoRecord, login_uid: int | None) -> str:
     """Keep what takes an act back, in place of the one before it.
+
+    Args:
+        root: the state root.
+        record: the act.
+        login_uid: whose it is, as the kernel knows.
 
     Returns:
         Why it could not be kept; empty if it was.
@@ -40,6 +45,7 @@ def keep(root: str | os.PathLike[str], record: UndoRecord) -> str:
     told = orjson.dumps(
         {
             "act": record.act,
+            "login_uid": login_uid,
             "healer": record.healer,
             "verb": record.verb,
             "scope": record.scope,
@@ -75,8 +81,8 @@ def keep(root: str | os.PathLike[str], record: UndoRecord) -> str:
     return ""
 
 
-def kept(root: str | os.PathLike[str], healer: str) -> UndoRecord:
-    """The last act on ``healer``.
+def kept(root: str | os.PathLike[str], healer: str) -> tuple[UndoRecord, int | None]:
+    """The last act on ``healer``, and the login uid of who did it.
 
     Raises:
         NoUndo: there is none, or it is not to be trusted.
@@ -85,7 +91,8 @@ def kept(root: str | os.PathLike[str], healer: str) -> UndoRecord:
         with folder(root, FOLDER) as fd:
             raw, info = read_name(fd, healer, _LIMIT)
             check_file(info, f"{FOLDER}/{healer}")
-        record = _record(orjson.loads(raw))
+        found = orjson.loads(raw)
+        record, login_uid = _record(found), found["login_uid"]
     except Missing as error:
         raise NoUndo(f"no act on {healer} is kept that could be taken back") from error
     except (Unreadable, Untrusted, OSError) as error:
@@ -94,7 +101,7 @@ def kept(root: str | os.PathLike[str], healer: str) -> UndoRecord:
         raise NoUndo(f"{FOLDER}/{healer} does not match its format") from error
     if record.healer != healer:
         raise NoUndo(f"{FOLDER}/{healer} is of another healer")
-    return record
+    return record, login_uid if isinstance(login_uid, int) else None
 
 
 def drop(root: str | os.PathLike[str], record: UndoRecord) -> None:
@@ -103,7 +110,7 @@ def drop(root: str | os.PathLike[str], record: UndoRecord) -> None:
     If it cannot be removed it stays, and is refused: its files are not what it left any more.
     """
     with suppress(NoUndo, Missing, Unreadable, Untrusted, OSError):
-        if kept(root, record.healer).act == record.act:
+        if kept(root, record.healer)[0].act == record.act:
             with folder(root, FOLDER) as fd:
                 os.unlink(record.healer, dir_fd=fd)
 

@@ -29,6 +29,9 @@ class FleetWindow(LogWindow):
         tail does not touch.
         """
         seen, self._tail = self._tail.size, tail
+        if tail.size < seen:  # another stream, or the clock of Redis was set back
+            self._become(tail.lines)
+            return 0
         new = [line for line in tail.lines if told(line.offset) > self.end]
         if not new:
             return 0

@@ -175,6 +175,25 @@ def test_an_undo_cannot_go_round_it(desk: OperatorDesk) -> None:
     desk.undo(applied.undo, reason=f"{BREAK_GLASS} oops")
 
 
+def test_the_trip_of_another_is_not_taken_back_by_one_person(
+    site: Site, desk: OperatorDesk
+) -> None:
+    """With the reset it is the same act by another name."""
+    before = (site.state / "cb" / "fix").read_text()
+    only_reset = replace(desk, four_eyes=frozenset({"reset"}))
+    only_reset.apply(only_reset.plan_trip(desk.read("h"), "fix"), reason="stop")
+    for other in (GRACE, replace(GRACE, login_uid=None)):
+        with pytest.raises(ActRefused, match="not your own login's"):
+            replace(only_reset, operator=other).last_act("h", reason="go on")
+    nobody = replace(only_reset, operator=replace(ADA, login_uid=None))
+    with pytest.raises(ActRefused, match="not your own login's"):
+        nobody.last_act("h", reason="go on")
+    replace(only_reset, operator=GRACE).last_act("h", reason=f"{BREAK_GLASS} nobody is there")
+    replace(only_reset, operator=GRACE, four_eyes=frozenset()).last_act("h", reason="go on")
+    only_reset.undo(only_reset.last_act("h", reason="too early"), reason="too early")
+    assert (site.state / "cb" / "fix").read_text() == before
+
+
 def test_what_wants_no_second_person_is_done_at_once(site: Site, desk: OperatorDesk) -> None:
     desk.apply(desk.plan_trip(desk.read("h"), "fix"), reason="stop")
     assert site.events()[-1]["outcome"] == "operator-done"

@@ -73,6 +73,14 @@ def test_what_was_missed_while_reading_leaves_the_stretch_where_it_is() -> None:
     assert times(window) == list(range(500, 512))
 
 
+def test_a_stream_that_begins_anew_with_an_earlier_clock_begins_a_new_window() -> None:
+    window = FleetWindow()
+    window.take_tail(tail(events(500, 510)), follow=False)
+    assert window.take_tail(tail(events(10, 13)), follow=False) == 0
+    assert times(window) == [10, 11, 12]
+    assert window.live
+
+
 def test_what_is_far_from_the_reader_is_let_go_and_can_be_read_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
