@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -23,6 +24,9 @@ GRACE_S: Final = 0.7
 
 _AFTER_ACT_S: Final = 0.2
 
+_TURN_S: Final = 0.001
+"""How long a thread goes on with Python while another one wants to."""
+
 ACT_S: Final = 8.0
 """How long it waits for an act that was begun: the lock is waited for 5 s, then it is written.
 
@@ -38,6 +42,9 @@ def show(app: ConsoleApp) -> int:
         0 after a quit; 128 + n if signal n ended it, or the terminal was gone (n = SIGHUP); 1
         after a crash.
     """
+    # A key that comes while the feed reads a burst waits for one such turn, and what it changed
+    # for another. Python's own 5 ms each would be seen; a switch costs microseconds.
+    sys.setswitchinterval(_TURN_S)
     with _Ending(app) as ending:
         return asyncio.run(_show(app, ending))
 

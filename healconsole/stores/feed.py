@@ -33,6 +33,8 @@ _FIRST_S: Final = 0.1
 _WATCH_AFTER_S: Final = 0.15
 _REDIS_AFTER_S: Final = 0.4
 """After the start: the first screen goes before the imports that these need."""
+_PAUSE_S: Final = 0.03
+"""After a snapshot: what changes in a burst shares the next one, and the frame that it costs."""
 _STEPS_AT_ONCE: Final = 8
 """Steps of the tail in one look, so that a flood does not keep other news waiting."""
 
@@ -91,6 +93,7 @@ class Feed:
         self._mailbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._due = _Due(set())
         self._published: Snapshot | None = None
+        self._told_at = 0.0
         self._unread: list[str] | None = None
         self._fleet: FleetPoll | None = None
         self._stopping = threading.Event()
@@ -162,7 +165,7 @@ class Feed:
             self._first_look()
             self._start_watches()
             next_tick = time.monotonic()
-            while not self._stopping.is_set():
+            while not self._stopping.wait(self._told_at + _PAUSE_S - time.monotonic()):
                 self._take_mail(next_tick)
                 if time.monotonic() >= next_tick:
                     self._tick()
@@ -327,7 +330,7 @@ class Feed:
             self._clock(), state_push=self._state_push, audit_push=self._audit_push
         )
         if (even_unchanged or snapshot != self._published) and not self._stopping.is_set():
-            self._published = snapshot
+            self._published, self._told_at = snapshot, time.monotonic()
             self._on_snapshot(snapshot)
 
     def _check_clock(self) -> None:

@@ -7,6 +7,7 @@ that is in front there, and of no other.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Protocol, runtime_checkable
 
@@ -42,18 +43,35 @@ class SpanCompositor(Compositor):
         screen = self.size.region
         regions = [region.intersection(screen) for region in self._dirty_regions]
         self._dirty_regions.clear()
+        pieces = self._pieces(self._regions_to_spans(filter(None, regions)))
+        return SpansUpdate(pieces) if pieces else None
+
+    def strips(self, spans: Iterable[Span]) -> list[Strip]:
+        """Draw each of the spans, which are in the order of the screen and do not overlap."""
+        asked = list(spans)
+        pieces = deque(self._pieces(asked))
+        found = []
+        for row, _, end in asked:
+            parts: list[Strip] = []
+            while pieces and pieces[0][1] == row and pieces[0][0] < end:
+                parts.append(pieces.popleft()[2])
+            found.append(Strip.join(parts))
+        return found
+
+    def _pieces(self, spans: Iterable[Span]) -> list[tuple[int, int, Strip]]:
+        """Strips of what is seen in the spans, each with its (column, row), in order."""
         of_widget: dict[Widget, tuple[Region, list[Span]]] = {}
-        for span in self._regions_to_spans(filter(None, regions)):
+        for span in spans:
             for widget, region, part in self._in_front(span):
                 of_widget.setdefault(widget, (region, []))[1].append(part)
         pieces: list[tuple[int, int, Strip]] = []
-        for widget, (region, spans) in of_widget.items():
+        for widget, (region, parts) in of_widget.items():
             x, y = region.offset
-            inside = [(row - y, first - x, end - x) for row, first, end in spans]
-            for (row, first, _), strip in zip(spans, _drawn(widget, inside), strict=True):
+            inside = [(row - y, first - x, end - x) for row, first, end in parts]
+            for (row, first, _), strip in zip(parts, _drawn(widget, inside), strict=True):
                 pieces.append((first, row, strip))
         pieces.sort(key=lambda piece: (piece[1], piece[0]))
-        return SpansUpdate(pieces) if pieces else None
+        return pieces
 
     def _in_front(self, span: Span) -> Iterator[tuple[Widget, Region, Span]]:
         """The widgets that are seen in a span, each with its region and its part of the span."""

@@ -13,14 +13,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.events import DescendantFocus
-from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Button, Input, Label, Static
 
 from healconsole.core.text import visible
+from healconsole.tui.overlay import Overlay
 from healconsole.tui.ports import Acts
 from healconsole.tui.safetext import plain
-from healconsole.tui.spans import SpanCompositor
 from healconsole.tui.widgets.cells import TONE_CLASSES
 from healconsole.tui.widgets.field import Field
 
@@ -42,7 +41,7 @@ def field(label: str, widget: Widget) -> ComposeResult:
         yield widget
 
 
-class AskingDialog(ModalScreen[None]):
+class AskingDialog(Overlay[None]):
     """What every dialog of an act asks for, and how it answers."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES
@@ -56,7 +55,6 @@ class AskingDialog(ModalScreen[None]):
 
     def __init__(self, acts: Acts | None) -> None:
         super().__init__(classes="act")
-        self._compositor = SpanCompositor()
         self._acts = acts
         self.busy = False
         """Whether an act is under way: nothing is asked, and nothing closes, until it ended."""

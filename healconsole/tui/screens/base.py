@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from textual._time import get_time
 from textual.binding import BindingType
 from textual.css.query import NoMatches
 from textual.events import ScreenResume
@@ -28,6 +29,10 @@ def key_hint(app: ConsoleApp, key: Key, *, works: bool) -> KeyHint:
     return KeyHint(app.key_display(name), key.does, works, name)
 
 
+BELOW_S = 0.25
+"""Between two snapshots that a screen shows while a window is in front of it."""
+
+
 class ConsoleScreen(Screen[None]):
     """A screen that shows the app's snapshot.
 
@@ -43,6 +48,7 @@ class ConsoleScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._compositor = SpanCompositor()
+        self._shown_at = 0.0
         self._keys_shown: tuple[tuple[Key, bool], ...] = ()
 
     @property
@@ -106,6 +112,11 @@ class ConsoleScreen(Screen[None]):
             self._keys_shown = shown
 
     def _snapshot_changed(self, snapshot: Snapshot) -> None:
+        # Below a window every change costs a picture of the whole screen, dimmed; there the tick
+        # shows what is left out here.
+        if not self.is_current and get_time() - self._shown_at < BELOW_S:
+            return
+        self._shown_at = get_time()
         self._show(snapshot, self.console_app.clock())
         self.refresh_keys()
 

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 
 from healconsole.tui import keys
 from healconsole.tui.keys import Key
+from healconsole.tui.overlay import Overlay
 from healconsole.tui.safetext import plain
 from healconsole.tui.screens.base import key_hint
-from healconsole.tui.spans import SpanCompositor
 from healconsole.tui.widgets.cells import TONE_CLASSES
 from healconsole.tui.widgets.keybar import KeyBar, KeyHint
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 
-class ConsoleModal(ModalScreen[Result], Generic[Result]):
+class ConsoleModal(Overlay[Result], Generic[Result]):
     """A framed window with a title, a body, and its keys at the bottom."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES
@@ -33,7 +32,6 @@ class ConsoleModal(ModalScreen[Result], Generic[Result]):
 
     def __init__(self, title: str) -> None:
         super().__init__()
-        self._compositor = SpanCompositor()
         self._title = title
 
     @property
