@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, NoReturn, TypeVar
@@ -54,6 +56,29 @@ COMMON: Final = (
         "read this file in place of /etc/heal/healconsole.toml and the XDG one",
     ),
 )
+
+
+class HelpPage(argparse.RawDescriptionHelpFormatter):
+    """A help page of the terminal's width.
+
+    argparse makes one for each argument that is added, and would load ``shutil`` (with all that
+    unpacks archives) to ask for the width.
+    """
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    """Columns of the terminal, as ``shutil.get_terminal_size`` has them."""
+    said = os.environ.get("COLUMNS", "")
+    if said.isascii() and said.isdigit() and int(said):
+        return int(said)
+    screen = sys.__stdout__
+    try:
+        return (os.get_terminal_size(screen.fileno()).columns if screen else 0) or 80
+    except (ValueError, OSError):  # it is closed, or no terminal
+        return 80
 
 
 class OneLineParser(argparse.ArgumentParser):

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from healconsole.cli import arguments as takes
 from healconsole.cli import manual, manualacts, manualhost
-from healconsole.cli.options import OneLineParser, common_options
+from healconsole.cli.options import HelpPage, OneLineParser, common_options
 
 
 def split_command_line(argv: Sequence[str]) -> tuple[list[str], list[str] | None]:
@@ -173,7 +173,7 @@ def build_parser(words: Collection[str] | None = None) -> argparse.ArgumentParse
         usage=manual.USAGE[""],
         description=manual.PROGRAM,
         epilog=manual.PROGRAM_END,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpPage,
         parents=[common],
         allow_abbrev=False,
     )
@@ -194,7 +194,7 @@ def build_parser(words: Collection[str] | None = None) -> argparse.ArgumentParse
             help=command.says,
             description=f"{command.says[:1].upper()}{command.says[1:]}.",
             epilog=command.end,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=HelpPage,
             parents=[common],
             allow_abbrev=False,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 from collections.abc import Callable
 
 from healconsole.core.snapshot import Snapshot
@@ -46,17 +45,21 @@ class _Asked:
     """Redis, asked in a thread of its own."""
 
     def __init__(self, url: str, clock: Callable[[], float]) -> None:
+        from queue import SimpleQueue
+
         from healconsole.stores.fleetpoll import FleetPoll
 
-        self._answers: queue.SimpleQueue[FleetNews] = queue.SimpleQueue()
+        self._answers: SimpleQueue[FleetNews] = SimpleQueue()
         self._fleet = FleetPoll(url, clock, self._answers.put, push=False)
         self._fleet.start()
 
     def answer(self, seconds: float) -> FleetNews:
         """What it says within ``seconds``; it is not asked again."""
+        from queue import Empty
+
         try:
             return self._answers.get(timeout=seconds)
-        except queue.Empty:
+        except Empty:
             return SILENT
         finally:
             self._fleet.stop()
