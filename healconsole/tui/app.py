@@ -21,7 +21,7 @@ from textual.screen import Screen
 from healconsole.core.request import Request
 from healconsole.core.snapshot import EMPTY, HealerState, Snapshot
 from healconsole.core.text import visible
-from healconsole.tui import keys
+from healconsole.tui import keys, ways
 from healconsole.tui.board import Board
 from healconsole.tui.dialogs.session import ActSession
 from healconsole.tui.driver import ConsoleDriver
@@ -321,60 +321,31 @@ class ConsoleApp(FailingApp):
 
     def explain(self, healer: HealerState | None) -> None:
         """Ask the guardrails for any intent of ``healer``."""
-        if healer is None:
-            self.say("explain: there is no healer under the cursor")
-        else:
-            from healconsole.tui.screens.explain import ExplainScreen
-
-            self.push_screen(ExplainScreen(healer.id))
+        ways.explain(self, healer)
 
     def action_audit(self) -> None:
         """Open the log, unless it is open."""
-        from healconsole.tui.screens.audit import AuditScreen
-
-        if not isinstance(self.screen, AuditScreen):
-            self.push_screen(AuditScreen())
+        ways.audit(self)
 
     def action_locks(self) -> None:
         """Open the locks, unless they are open."""
-        from healconsole.tui.screens.locks import LocksScreen
-
-        if not isinstance(self.screen, LocksScreen):
-            self.push_screen(LocksScreen())
+        ways.locks(self)
 
     def action_help(self) -> None:
         """Show every key."""
-        from healconsole.tui.screens.help import HelpScreen
-
-        also = {"Demo": (keys.REPAIR,)} if self._repair else {}
-        self.push_screen(HelpScreen(also | ({"Fleet": (keys.GROUP,)} if self.view.fleet else {})))
+        ways.help_screen(self, demo=self._repair is not None)
 
     def action_command_palette(self) -> None:
         """Open the palette of verbs."""
-        from healconsole.tui.palette import VerbPalette
-
-        if not isinstance(self.screen, VerbPalette):
-            self.push_screen(VerbPalette(id="--command-palette"))
+        ways.palette(self)
 
     def action_undo(self) -> None:
         """Take the last act back."""
-        why = self.why_not(keys.UNDO, None)
-        if why:
-            self.say(f"undo: {why}")
-            return
-        from healconsole.tui.dialogs import undo_last  # it can write
-
-        undo_last(self)
+        ways.undo(self)
 
     def action_approve(self) -> None:
         """Be the second person of an act that waits for one."""
-        why = self.why_not(keys.APPROVE, None)
-        if why:
-            self.say(f"approve: {why}")
-            return
-        from healconsole.tui.dialogs import open_approve  # it can write
-
-        open_approve(self)
+        ways.approve(self)
 
     def action_repair(self) -> None:
         """Repair what the demo broke; there is no such key outside the demo."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from textual.pilot import Pilot
@@ -15,6 +15,9 @@ from healconsole.engine.operators import Operator, OperatorDesk
 from healconsole.tui.app import ConsoleApp
 from healconsole.tui.ports import LogReader, View
 from tests.tui.scenes import NOW
+
+if TYPE_CHECKING:
+    from tests.tui.farhost import Far
 
 OPERATOR = Operator("ana", 1000, 1000, "tui", "10.0.0.7 pts/3")
 
@@ -96,3 +99,20 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No wish of the developer's terminal reaches a picture."""
     for name in ("NO_COLOR", "COLORTERM", "TEXTUAL_THEME"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def sshd_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, int]]:
+    """A sshd of the tests' own, on a port of its own, with keys of its own."""
+    from tests.tui.farhost import sshd
+
+    with sshd(tmp_path_factory.mktemp("sshd")) as running:
+        yield running
+
+
+@pytest.fixture
+def far(sshd_server: tuple[Path, int], tmp_path: Path) -> Far:
+    """A host named ``far``, whose key is known, and ``stranger``, the same with one that is not."""
+    from tests.tui.farhost import reached
+
+    return reached(sshd_server, tmp_path)
