@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable, Collection, Sequence
 from typing import Final, NamedTuple
 
+from healconsole import __version__
 from healconsole.cli import arguments as takes
 from healconsole.cli import manual, manualacts, manualhost
 from healconsole.cli.options import HelpPage, OneLineParser, common_options
@@ -27,7 +28,7 @@ def split_command_line(argv: Sequence[str]) -> tuple[list[str], list[str] | None
 
 
 class _Version(argparse.Action):
-    """``--version``, which looks up the installed version only when asked."""
+    """``--version``."""
 
     def __init__(self, option_strings: Sequence[str], dest: str) -> None:
         super().__init__(
@@ -35,9 +36,7 @@ class _Version(argparse.Action):
         )
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from importlib.metadata import version
-
-        print(f"healconsole {version('healconsole')}")
+        print(f"healconsole {__version__}")
         parser.exit()
 
 

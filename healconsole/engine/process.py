@@ -7,7 +7,6 @@ session (``setsid``) has left on purpose and is left alone.
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import json
 import os
@@ -223,6 +222,8 @@ def _be_the_child(
         try:
             value = function()
             if inspect.isawaitable(value):
+                import asyncio  # who writes coroutines has it; for all others it is half the start
+
                 value = asyncio.run(_await(value))
             # What JSON cannot carry comes back as its truth, and never as a False it did not say.
             answer["value"] = value if _is_plain(value) else (True if value else None)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from healconsole.core.halt import HaltRecord, halted, parse_halt
@@ -309,7 +308,9 @@ def milliseconds(reply: Any) -> float:  # noqa: ANN401 - redis-py leaves this un
 @cache
 def lua(name: str) -> str:
     """The script ``name``, which heal.sh runs as well."""
-    return (resources.files("healconsole.stores") / "lua" / f"{name}.lua").read_text("utf-8")
+    from importlib.resources import files  # a process without a Redis has no use for it
+
+    return (files("healconsole.stores") / "lua" / f"{name}.lua").read_text("utf-8")
 
 
 def text(value: bytes) -> str:

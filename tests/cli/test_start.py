@@ -97,6 +97,16 @@ def test_a_look_in_text_loads_little_and_generates_less(site: Site, command: str
     assert set(told["dataclasses"]) <= CHANGEABLE
 
 
+def test_a_healer_loads_no_more_than_it_uses(site: Site) -> None:
+    path = site.root / "told"
+    script = f"{TELL}\nfrom healconsole import Denied, Fact, Guard, Healer, Intent, Policy\ntell()"
+    environment = {**site.environment, "TELL": str(path)}
+    subprocess.run((sys.executable, "-c", script), env=environment, check=True, timeout=60)
+    loaded = set(json.loads(path.read_bytes())["loaded"])
+    assert {"asyncio", "importlib.resources", "redis", "rich", "textual"} & loaded == set()
+    assert {"healconsole.cli", "healconsole.tui"} & loaded == set()
+
+
 def test_the_first_frame_of_the_console_is_whole_and_needs_little(site: Site) -> None:
     path = site.root / "told"
     argv = (sys.executable, "-c", CONSOLE, "--read-only", *site.options)
