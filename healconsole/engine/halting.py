@@ -21,8 +21,8 @@ from healconsole.core.text import visible
 from healconsole.core.words import Outcome
 from healconsole.engine.operators import OperatorDesk
 from healconsole.engine.reasons import checked_reason
-from healconsole.stores.apply import ChangedUnderneath, NotApplied
-from healconsole.stores.auditlog import AuditUnwritable, AuditWriter, EventFields
+from healconsole.stores.apply import ChangedUnderneath, NotApplied, audit_failure, audit_result
+from healconsole.stores.auditlog import EventFields
 from healconsole.stores.redislink import RedisLink, RedisUnknown
 from healconsole.stores.stops import halt_there, release_storm, storm_there, swap_halt
 
@@ -136,35 +136,17 @@ class FleetDesk(Frozen):
         lost: RedisUnknown | None = None
         try:
             if swap():
-                self._tell_done(writer, event)
+                if untold := audit_result(writer, event):
+                    raise NotApplied(f"it was done, but its result is not in the log: {untold}")
                 return
             why = "was not done: it is not as it was any more"
         except RedisUnknown as unknown:
             why = f"may not have been done: {unknown.why}"
             lost = unknown
-        correction: EventFields = {
-            **event,
-            "outcome": Outcome.OPERATOR_UNDO,
-            "reason": f"the act {why}",
-            "before": event["after"],
-            "after": event["before"],
-        }
-        try:
-            writer.append(sync=True, **correction)
-        except AuditUnwritable as error:
-            raise NotApplied(f"the act {why}; and the log still says that it was done") from error
+        audit_failure(writer, event, why)
         if lost is not None:
             raise NotApplied(f"the act {why}") from lost
         raise ChangedUnderneath(stop.what, stop.before, "something else")
-
-    @staticmethod
-    def _tell_done(writer: AuditWriter, event: EventFields) -> None:
-        verb = event["outcome"].removeprefix("operator-")
-        done: EventFields = {**event, "outcome": Outcome.OPERATOR_DONE, "reason": f"{verb}: done"}
-        try:
-            writer.append(sync=True, **done)
-        except AuditUnwritable as error:
-            raise NotApplied(f"it was done, but its result is not in the log: {error}") from error
 
 
 def _was(found: HaltRecord | Corrupt | None) -> str:

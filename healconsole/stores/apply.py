@@ -115,14 +115,7 @@ def apply_plan(
         for change in plan.changes:
             _verify_record(fd, change.path, change.expect)
 
-    event: EventFields = {
-        "healer": plan.healer,
-        "outcome": Outcome(f"operator-{plan.verb}"),
-        "scope": plan.scope or "",
-        "before": plan.before,
-        "after": plan.after,
-    }
-    _tell_who(event, operator, reason, incident)
+    event = _announced(plan, operator, reason, incident)
     done, problem = _act(root, plan.healer, verify, changes, audit, event, now)
     record = UndoRecord(
         plan.healer, plan.verb, plan.scope, done, plan.before, plan.after, token_hex(3)
@@ -154,16 +147,9 @@ def apply_request(
                 raise ChangedUnderneath(asked.path, "what it held when it was asked for", found)
         take(root, request)
 
-    event: EventFields = {
-        "healer": request.healer,
-        "outcome": Outcome(f"operator-{request.verb}"),
-        "scope": request.scope or "",
-        "before": request.before,
-        "after": request.after,
-    }
     who = {**request.operator, "approved_by": dict(approver)}
     said = f"{request.reason} (request {request.id}, approved: {reason})"
-    _tell_who(event, who, said, request.incident)
+    event = _announced(request, who, said, request.incident)
     done, problem = _act(root, request.healer, verify, changes, audit, event, now)
     undo_record = UndoRecord(
         request.healer, request.verb, request.scope, done, request.before, request.after,
@@ -201,13 +187,13 @@ def decline_request(
     try:
         take(root, request)
     except NoRequest:
-        _audit_failure(audit, event, "was not done: it waits no more")
+        audit_failure(audit, event, "was not done: it waits no more")
         raise
     except OSError as error:
         why = (error.strerror or str(error)).lower()
-        _audit_failure(audit, event, f"was not done: the request cannot be removed ({why})")
+        audit_failure(audit, event, f"was not done: the request cannot be removed ({why})")
         raise NotApplied(f"{request.id} cannot be removed ({why}), and still waits") from error
-    _audit_result(audit, event)
+    audit_result(audit, event)
 
 
 def undo(
@@ -264,9 +250,9 @@ def _act(
         except OSError as error:
             why = (error.strerror or str(error)).lower()
             left = _roll_back(fd, done, now)
-            _audit_failure(audit, event, f"could not be written ({why}); {left}")
+            audit_failure(audit, event, f"could not be written ({why}); {left}")
             raise NotApplied(f"{change.path} could not be written ({why}); {left}") from error
-        return tuple(done), _audit_result(audit, event)
+        return tuple(done), audit_result(audit, event)
 
 
 def _roll_back(fd: int, done: Sequence[Done], now: float) -> str:
@@ -280,7 +266,7 @@ def _roll_back(fd: int, done: Sequence[Done], now: float) -> str:
     return "nothing was changed"
 
 
-def _audit_result(audit: AuditWriter, event: EventFields) -> str:
+def audit_result(audit: AuditWriter, event: EventFields) -> str:
     """Say in the log that the act was done; what keeps it from being said is returned."""
     verb = event["outcome"].removeprefix("operator-")
     result: EventFields = {**event, "outcome": Outcome.OPERATOR_DONE, "reason": f"{verb}: done"}
@@ -291,8 +277,12 @@ def _audit_result(audit: AuditWriter, event: EventFields) -> str:
     return ""
 
 
-def _audit_failure(audit: AuditWriter, event: EventFields, why: str) -> None:
-    """Correct the event that announced an act which then failed."""
+def audit_failure(audit: AuditWriter, event: EventFields, why: str) -> None:
+    """Correct the event that announced an act which then failed: ``the act <why>``.
+
+    Raises:
+        NotApplied: that could not be written either.
+    """
     correction: EventFields = {
         **event,
         "outcome": Outcome.OPERATOR_UNDO,
@@ -304,6 +294,21 @@ def _audit_failure(audit: AuditWriter, event: EventFields, why: str) -> None:
         audit.append(sync=True, **correction)
     except AuditUnwritable as error:
         raise NotApplied(f"the act {why}; and the log still says that it was done") from error
+
+
+def _announced(
+    act: ActPlan | Request, operator: Mapping[str, Any], reason: str, incident: str
+) -> EventFields:
+    """The event that announces an act before it is done."""
+    event: EventFields = {
+        "healer": act.healer,
+        "outcome": Outcome(f"operator-{act.verb}"),
+        "scope": act.scope or "",
+        "before": act.before,
+        "after": act.after,
+    }
+    _tell_who(event, operator, reason, incident)
+    return event
 
 
 def _tell_who(event: EventFields, operator: Mapping[str, Any], reason: str, incident: str) -> None:
