@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from healconsole import Fact, Healer, Intent, Policy
@@ -93,9 +94,11 @@ class WorkerQueueHealer(Healer):
         """Pids of the living workers, by their pid files, the oldest first."""
         found: list[tuple[float, int]] = []
         for file in self.pid_dir.glob("*.pid"):
-            text = file.read_text(encoding="ascii", errors="replace").strip()
-            if text.isascii() and text.isdigit() and Path(f"/proc/{text}").is_dir():
-                found.append((Path(f"/proc/{text}").stat().st_ctime, int(text)))
+            # One that ends between two of these calls is no worker any more, and no error.
+            with suppress(FileNotFoundError):
+                text = file.read_text(encoding="ascii", errors="replace").strip()
+                if text.isascii() and text.isdigit():
+                    found.append((Path(f"/proc/{text}").stat().st_ctime, int(text)))
         return [pid for _, pid in sorted(found)]
 
 

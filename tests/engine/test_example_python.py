@@ -86,3 +86,14 @@ while True:
     client.lpop("jobs", 10)
     time.sleep(0.005)
 """
+
+
+def test_a_worker_that_ends_while_it_is_looked_at_is_no_error(tmp_path: Path) -> None:
+    healer = WorkerQueueHealer()
+    healer.pid_dir = tmp_path
+    (tmp_path / "alive.pid").write_text(f"{os.getpid()}\n")
+    # Listed and not there, as a file that was removed after the directory was read.
+    (tmp_path / "gone.pid").symlink_to("removed")
+    with subprocess.Popen(["true"]) as ended:
+        (tmp_path / "ended.pid").write_text(f"{ended.pid}\n")
+    assert healer.workers() == [os.getpid()]

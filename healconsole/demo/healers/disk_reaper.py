@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from healconsole import Fact, Healer, Intent, Policy
@@ -25,15 +26,23 @@ class DiskReaper(Healer):
         super().__init__()
         self.cores = cores
 
-    def _old(self) -> list[Path]:
+    def _old(self) -> dict[Path, int]:
+        """The old core files with their sizes in bytes."""
         limit = time.time() - (OLDER_DAYS - 1) * 86_400
-        return [path for path in self.cores.glob("core.*") if path.stat().st_mtime < limit]
+        found: dict[Path, int] = {}
+        for path in self.cores.glob("core.*"):
+            # One that somebody else removes meanwhile takes no room, and is no error.
+            with suppress(FileNotFoundError):
+                info = path.stat()
+                if info.st_mtime < limit:
+                    found[path] = info.st_size
+        return found
 
     def detect(self) -> Fact:
         """Measure; a failed measurement is a fact too, never a zero."""
         try:
             old = self._old()
-            return Fact(cores=len(old), bytes=sum(path.stat().st_size for path in old))
+            return Fact(cores=len(old), bytes=sum(old.values()))
         except OSError as problem:
             return Fact.failed("bytes", problem)
 
@@ -51,7 +60,7 @@ class DiskReaper(Healer):
 
     def verify(self, _intent: Intent) -> bool:
         """Below the quota again."""
-        return sum(path.stat().st_size for path in self._old()) <= QUOTA_BYTES
+        return sum(self._old().values()) <= QUOTA_BYTES
 
 
 if __name__ == "__main__":
