@@ -8,6 +8,7 @@ millionths (``*_micro``), so that bash and Python compute the same number.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from healconsole.core.frozen import Frozen
 from healconsole.core.words import Circuit, Library
@@ -97,9 +98,13 @@ class Policy(Frozen):
     @property
     def probe_lease(self) -> int:
         """Seconds for which a half-open probe is held by the one that took it."""
-        spans = (self.action_timeout, self.settle, self.check_timeout)
-        # In millionths, as bash sums them: 0.7 + 0.1 + 0.2 is 1, and no float less.
-        return sum(round(span * MICRO) for span in spans) // MICRO + 30
+        return _probe_lease(self.action_timeout, self.settle, self.check_timeout)
+
+
+@lru_cache(maxsize=64)
+def _probe_lease(*spans: float) -> int:
+    # In millionths, as bash sums them: 0.7 + 0.1 + 0.2 is 1, and no float less.
+    return sum(round(span * MICRO) for span in spans) // MICRO + 30
 
 
 DEFAULT_POLICY = Policy()

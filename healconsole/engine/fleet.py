@@ -6,6 +6,7 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 
 from healconsole.core.frozen import Frozen
@@ -228,3 +229,14 @@ class Leases(Frozen):
 def every(ttl: float) -> float:
     """Seconds between two looks at a lease of so many seconds."""
     return min(1.0, ttl / 10)
+
+
+@contextmanager
+def given_back(fleet: Fleet | None, policy: Policy, scope: str) -> Iterator[None]:
+    """Give the fleet's token back if what follows raises. ``fleet`` None: none was taken."""
+    try:
+        yield
+    except BaseException:
+        if fleet is not None:
+            fleet.unspend(policy, scope)
+        raise

@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -27,7 +28,8 @@ from healconsole.engine.asked import Asked, Begun, Denied, GuardedResult
 from healconsole.engine.denials import Denials
 from healconsole.engine.events import Events, to_stderr
 from healconsole.engine.execute import Action, Execution, Ticks, execute, verify
-from healconsole.engine.fleet import Fleet, LeaseDenied, Leases
+from healconsole.engine.fleet import Fleet, LeaseDenied, Leases, given_back
+from healconsole.engine.outcomes import Outcomes
 from healconsole.engine.process import Beat, Tick, describe, time_limit
 from healconsole.engine.recovery import recover_interrupted
 from healconsole.engine.settings import Settings
@@ -39,6 +41,10 @@ from healconsole.stores.layout import prepare
 
 OPERATOR = "operator"
 """The trigger of an act that an operator asked for."""
+
+
+_parsed = lru_cache(256)(parse_intent)
+"""A healer asks for the same few intents again and again."""
 
 
 class Guard:
@@ -85,7 +91,7 @@ class Guard:
         gate = outside(policy.stage, policy.canaries, healer, host)
         self._peek = StatePeek(self.state_dir, dry_env, rehearse=rehearse, outside=gate)
         self._denials = Denials(self._events.denial)
-        self._unrecorded: list[tuple[Begun, Execution]] = []
+        self._outcomes = Outcomes(self.state_dir, policy, clock, self._events, log)
         self._interrupted = 0
 
     @classmethod
@@ -120,7 +126,7 @@ class Guard:
     def close(self) -> None:
         """Say how the denials that are still going on counted, and close everything."""
         self._denials.all_over()
-        self._retry_records()
+        self._outcomes.retry()
         self._peek.close()
         if self._fleet is not None:
             self._fleet.close()
@@ -146,7 +152,7 @@ class Guard:
 
     def recover(self, trigger: str = "guard") -> None:
         """Settle what interrupted acts left; a cycle begins with it, whatever it will do."""
-        self._retry_records()
+        self._outcomes.retry()
         if not self._peek.has_interrupted():
             return
         try:
@@ -216,9 +222,9 @@ class Guard:
             try:
                 execution = execute(action, check, self.policy, environ, ticks)
             except BaseException as error:
-                self._end(begun, Execution(Outcome.ACTION_FAILED, describe(error), 1))
+                self._outcomes.end(begun, Execution(Outcome.ACTION_FAILED, describe(error), 1))
                 raise
-            return self._end(begun, execution)
+            return self._outcomes.end(begun, execution)
 
     @contextmanager
     def protect(
@@ -252,16 +258,16 @@ class Guard:
             except BaseException as error:
                 timed_out = isinstance(error, TimeoutError) and str(error).startswith("action ")
                 outcome = Outcome.TIMED_OUT if timed_out else Outcome.ACTION_FAILED
-                self._end(begun, Execution(outcome, f"action {describe(error)}", 1))
+                self._outcomes.end(begun, Execution(outcome, f"action {describe(error)}", 1))
                 raise
             ticks = Ticks(begun.lease.tick if begun.lease is not None else None)
             execution = verify(check, self.policy, {}, ticks)
-            self._end(begun, execution)
+            self._outcomes.end(begun, execution)
 
     def _parsed(self, intent: Intent | str) -> Intent:
         if isinstance(intent, Intent):
-            return parse_intent(intent.text, intent.scope)
-        return parse_intent(intent, self.policy.scope)
+            return _parsed(intent.text, intent.scope)
+        return _parsed(intent, self.policy.scope)
 
     def _fleet_state(
         self,
@@ -345,13 +351,16 @@ class Guard:
                 if verdict.allow and verdict.dry_run:
                     return self._rehearse(held, asked, verdict, now)
                 # Last of all, so that nothing denies what has spent a token of the fleet.
-                spent = self._spend(asked) if verdict.allow else None
+                spent: FleetState | None = None
+                if verdict.allow and self._fleet is not None:
+                    spent = self._fleet.spend(self.policy, asked.intent.scope)
                 if spent is not None:
                     state = replace(state, fleet=spent)
                     verdict = evaluate(asked.intent, state, self.policy, now, ladder=False)
                 if verdict.allow:
                     self._denials.over(asked.intent.scope)
-                    with self._token_back_unless_begun(asked, spent):
+                    fleet_token = self._fleet if spent is None else None
+                    with given_back(fleet_token, self.policy, asked.intent.scope):
                         claim = held.begin(
                             asked.intent, self.policy, now, probe=verdict.probe, announce=announce
                         )
@@ -369,80 +378,12 @@ class Guard:
                 )
         return self._deny(asked, verdict)
 
-    def _spend(self, asked: Asked) -> FleetState | None:
-        if self._fleet is None:
-            return None
-        return self._fleet.spend(self.policy, asked.intent.scope)
-
-    @contextmanager
-    def _token_back_unless_begun(self, asked: Asked, unspent: FleetState | None) -> Iterator[None]:
-        try:
-            yield
-        except BaseException:
-            if self._fleet is not None and unspent is None:
-                self._fleet.unspend(self.policy, asked.intent.scope)
-            raise
-
     def _rehearse(self, held: Held, asked: Asked, verdict: Verdict, now: float) -> GuardedResult:
         self._denials.over(asked.intent.scope)
         held.rehearse(asked.intent, self.policy, now)
         reason = "; ".join(filter(None, (asked.reason, verdict.reason)))
         self._events.append(asked, outcome=Outcome.DRY_RUN, reason=reason, dry_run=True)
         return GuardedResult(verdict, Outcome.DRY_RUN, reason)
-
-    def _end(self, begun: Begun, execution: Execution) -> GuardedResult:
-        """Record the outcome; what cannot be recorded now is kept and tried again."""
-        problem = ""
-        duration = int((time.monotonic() - begun.began) * 1000)
-        begun_for = replace(begun, asked=replace(begun.asked, duration_ms=duration))
-        try:
-            self._record(begun_for, execution)
-        except (NotCommitted, OSError, AuditUnwritable) as error:
-            problem = f"the outcome is not recorded yet: {describe(error)}"
-            self._log(problem)
-            self._unrecorded.append((begun_for, execution))
-        finally:
-            if begun.lease is not None:
-                begun.lease.release()
-        return GuardedResult(
-            begun.verdict,
-            execution.outcome,
-            begun.asked.with_reason(execution.why),
-            duration,
-            execution.exit_code,
-            problem,
-        )
-
-    def _record(self, begun: Begun, execution: Execution) -> None:
-        asked = begun.asked
-
-        def announce() -> None:
-            self._events.append(
-                asked,
-                outcome=execution.outcome,
-                reason=asked.with_reason(execution.why),
-                key=begun.claim.key,
-                duration_ms=asked.duration_ms,
-            )
-
-        with hold(self.state_dir) as held:
-            held.finish(
-                begun.claim,
-                self.policy,
-                self._clock(),
-                scope=asked.intent.scope,
-                succeeded=execution.outcome is Outcome.SUCCESS,
-                announce=announce,
-            )
-
-    def _retry_records(self) -> None:
-        waiting, self._unrecorded = self._unrecorded, []
-        for begun, execution in waiting:
-            try:
-                self._record(begun, execution)
-            except (NotCommitted, OSError, AuditUnwritable) as error:
-                self._log(f"the outcome is not recorded yet: {describe(error)}")
-                self._unrecorded.append((begun, execution))
 
     def _settle_interrupted(self, held: Held, trigger: str) -> None:
         found = recover_interrupted(held, self.policy, self._clock(), self._events, trigger)

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import os
 import threading
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Final, Self
 
 from healconsole.core.breaker import parse_breaker
 from healconsole.core.bucket import parse_bucket
+from healconsole.core.claim import parse_claim
 from healconsole.core.dryrun import effective
 from healconsole.core.frozen import replace
 from healconsole.core.intent import bucket_number, marker_key
 from healconsole.core.marker import parse_marker
 from healconsole.core.override import parse_override
 from healconsole.core.records import (
+    BreakerRecord,
+    BucketRecord,
     ClaimRecord,
     Corrupt,
     MarkerRecord,
@@ -28,39 +29,27 @@ from healconsole.core.records import (
 from healconsole.core.scopes import scope_file_name
 from healconsole.core.verdict import FleetState, GuardState, Intent
 from healconsole.stores.files import Missing, Unreadable, open_below_dir, open_dir
+from healconsole.stores.folder import Folder, Parse, R, tick
 from healconsole.stores.healerdir import list_healers, read_healer
-from healconsole.stores.statefiles import read_claim, read_marker, read_record, slots_in
+from healconsole.stores.statefiles import living, read_record, slots_in
 
 __all__ = ["StateDir", "list_healers", "read_healer"]
 
-R = TypeVar("R")
-
 _KEPT: Final = 256
-"""Answers that are remembered of each pure function below; what a file holds is read anew."""
-_bucket_in = lru_cache(_KEPT)(parse_bucket)
-_breaker_in = lru_cache(_KEPT)(parse_breaker)
-_marker_in = lru_cache(_KEPT)(parse_marker)
+"""Answers that are remembered of each pure function below."""
 _key_of = lru_cache(_KEPT)(marker_key)
 _file_of = lru_cache(_KEPT)(scope_file_name)
-
-
-_REALTIME_COARSE: Final = 5
-"""A clock of Linux that Python has no name for: the one that times of files are taken from."""
-
-
-def _tick() -> int:
-    """The time that a file changed now is given at least, in nanoseconds since the epoch."""
-    return time.clock_gettime_ns(_REALTIME_COARSE)
 
 
 class StateDir:
     """The guard state of one healer, read again and again by one process.
 
     A denial is the common case and costs microseconds: descriptors of the directories stay
-    open, and that ``hold`` and ``dry-run`` are absent is known until their directory
-    changes. A directory that was replaced is noticed by the times of its parent. Some kernels
-    and file systems keep these to 4 ms, so times that young are not relied on; and whoever
-    commits reads anew under the lock (``commit.hold``).
+    open, that ``hold`` and ``dry-run`` are absent is known until their directory changes,
+    and what a file says until its stat does (``Folder``). A directory that was replaced is
+    noticed by the times of its parent. Some kernels and file systems keep these to 4 ms, so
+    times that young are not relied on; and whoever commits reads anew under the lock
+    (``commit.hold``).
 
     Safe to use from several threads.
     """
@@ -79,7 +68,7 @@ class StateDir:
         """Descriptor of the directory; another one after ``reopen``."""
         self._pinned = pinned
         self._lock = threading.RLock()
-        self._dirs: dict[str, int] = {}
+        self._dirs: dict[str, Folder] = {}
         self._absent: set[str] = set()
         self._slots: tuple[int, list[str]] = (-1, [])
         self._stamp = (0, 0)
@@ -150,8 +139,8 @@ class StateDir:
             return GuardState(
                 hold=hold,
                 dry_run=dry_run,
-                marker=self._marker(keys, _key_of(intent.text, number)),
-                previous_marker=self._marker(keys, _key_of(intent.text, number - 1)),
+                marker=self._file(keys, _key_of(intent.text, number), _marker_in),
+                previous_marker=self._file(keys, _key_of(intent.text, number - 1), _marker_in),
                 bucket=self._file("dry/rate" if dry else "rate", scope_file, _bucket_in),
                 breaker=self._file("cb", scope_file, _breaker_in),
                 claims=self._claims(),
@@ -169,31 +158,32 @@ class StateDir:
             with suppress(Missing, Unreadable):
                 self.reopen()
         self._forget()
-        tick = _tick()
+        began = tick()
         info = os.fstat(self.fd)
         stamp = (info.st_mtime_ns, info.st_ctime_ns)
-        if max(stamp) < tick:
+        if max(stamp) < began:
             self._stamp = stamp
 
     def _forget(self) -> None:
-        for fd in self._dirs.values():
-            os.close(fd)
+        for folder in self._dirs.values():
+            os.close(folder.fd)
         self._dirs.clear()
         self._absent.clear()
         self._slots = (-1, [])
         self._stamp = (0, 0)
 
-    def _dir(self, name: str) -> int | Corrupt | None:
-        fd = self._dirs.get(name)
-        if fd is not None:
-            return fd
+    def _dir(self, name: str) -> Folder | Corrupt | None:
+        folder = self._dirs.get(name)
+        if folder is not None:
+            return folder
         try:
-            fd = self._dirs[name] = open_below_dir(self.fd, name)
+            fd = open_below_dir(self.fd, name)
         except Missing:
             return None
         except Unreadable as error:
             return Corrupt(name, error.word)
-        return fd
+        folder = self._dirs[name] = Folder(fd, name, remember=not self._pinned)
+        return folder
 
     def _override(self, name: str) -> OverrideRecord | Corrupt | None:
         if name in self._absent:
@@ -203,28 +193,41 @@ class StateDir:
             self._absent.add(name)
         return record
 
-    def _file(
-        self, folder: str, name: str, parse: Callable[[bytes, str], R | Corrupt]
-    ) -> R | Corrupt | None:
-        fd = self._dir(folder)
-        if isinstance(fd, int):
-            return read_record(fd, name, f"{folder}/{name}", parse)
-        return fd if fd is None else replace(fd, path=f"{folder}/{name}")
-
-    def _marker(self, folder: str, key: str) -> MarkerRecord | Corrupt | None:
-        fd = self._dir(folder)
-        if isinstance(fd, int):
-            return read_marker(fd, key, folder, _marker_in)
-        return fd if fd is None else replace(fd, path=f"{folder}/{key}")
+    def _file(self, folder: str, name: str, parse: Parse[R]) -> R | Corrupt | None:
+        found = self._dir(folder)
+        if isinstance(found, Folder):
+            return found.read(name, parse)
+        return found if found is None else replace(found, path=f"{folder}/{name}")
 
     def _claims(self) -> tuple[ClaimRecord | Corrupt, ...]:
-        fd = self._dir("claims")
-        if not isinstance(fd, int):
-            return () if fd is None else (fd,)
-        if os.fstat(fd).st_mtime_ns != self._slots[0]:
-            tick = _tick()
-            changed = os.fstat(fd).st_mtime_ns
-            found = slots_in(os.listdir(fd))  # noqa: PTH208 - of a descriptor
-            self._slots = (changed if changed < tick else -1, found)
-        claims = [read_claim(fd, slot) for slot in self._slots[1]]
-        return tuple([claim for claim in claims if claim is not None])
+        folder = self._dir("claims")
+        if not isinstance(folder, Folder):
+            return () if folder is None else (folder,)
+        if os.fstat(folder.fd).st_mtime_ns != self._slots[0]:
+            began = tick()
+            changed = os.fstat(folder.fd).st_mtime_ns
+            slots = slots_in(os.listdir(folder.fd))  # noqa: PTH208 - of a descriptor
+            self._slots = (changed if changed < began else -1, slots)
+        found: list[ClaimRecord | Corrupt | None] = [
+            folder.read(slot, _claim_in) for slot in self._slots[1]
+        ]
+        return tuple([living(claim) for claim in found if claim is not None])
+
+
+def _bucket_in(raw: bytes, _: os.stat_result, folder: str, name: str) -> BucketRecord | Corrupt:
+    return parse_bucket(raw, f"{folder}/{name}")
+
+
+def _breaker_in(raw: bytes, _: os.stat_result, folder: str, name: str) -> BreakerRecord | Corrupt:
+    return parse_breaker(raw, f"{folder}/{name}")
+
+
+def _marker_in(raw: bytes, info: os.stat_result, folder: str, name: str) -> MarkerRecord | Corrupt:
+    return parse_marker(raw, name, int(info.st_mtime), folder)
+
+
+def _claim_in(
+    raw: bytes, _: os.stat_result, _folder: str, name: str
+) -> ClaimRecord | Corrupt | None:
+    # A free slot is an empty file.
+    return parse_claim(raw, int(name)) if raw else None

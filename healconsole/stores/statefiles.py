@@ -121,6 +121,11 @@ def read_claim(dir_fd: int, name: str) -> ClaimRecord | Corrupt | None:
     except Unreadable as error:
         return Corrupt(f"claims/{name}", error.word, error.sample)
     claim = parse_claim(raw, int(name)) if raw else None
+    return None if claim is None else living(claim)
+
+
+def living(claim: ClaimRecord | Corrupt) -> ClaimRecord | Corrupt:
+    """The same claim, with ``alive`` said of its process now."""
     if isinstance(claim, ClaimRecord) and is_alive(claim.pid, claim.start, claim.boot):
         return replace(claim, alive=True)
     return claim
