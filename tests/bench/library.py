@@ -151,6 +151,28 @@ def in_turn(path: str, repeats: int) -> tuple[Cost, Cost]:
     return base, heal
 
 
+def floor(rounds: int) -> list[float]:
+    """Microseconds of the bare processes and fsyncs of an allowed act in bash, see floor.sh."""
+    with tempfile.TemporaryDirectory(prefix="healconsole-bench-") as name:
+        argv = ["bash", str(HERE / "floor.sh"), str(HEAL), str(rounds + 1), name]
+        return [float(line) for line in output(argv, os.environ).split()[1:]]
+
+
+def print_floor(repeats: int) -> None:
+    """An allowed act in bash beside what no such act could do without."""
+    heal, bare = Cost(), Cost()
+    for _ in range(repeats):
+        in_shell(HEAL, "allowed", 12, heal)
+        bare.taken += floor(12)
+    alone = f"{bare.median / 1000:.2f} ({bare.least / 1000:.2f})"
+    ratio, least = heal.median / bare.median, heal.least / bare.least
+    print(
+        f"{'allowed, processes alone':24} {'':34} {alone:>34}  "
+        f"the act is {ratio:.2f} ({least:.2f}) x its own processes and fsyncs",
+        flush=True,
+    )
+
+
 def first_denial() -> Cost:
     """heal.sh's first denial in a process: the intent is hashed, and the begin of the run told."""
     cost = Cost()
@@ -209,6 +231,7 @@ def print_shell(repeats: int) -> dict[str, Cost]:
             f"forks aim {FORKS_AIM[path]}: {verdict(heal.forks <= FORKS_AIM[path])}",
             flush=True,
         )
+    print_floor(repeats)
     first = first_denial()
     label = "first denial of a run"
     print(f"{label:24} {'':34} {first.cell():>34}  1 fork to hash, 1 to lock the log")

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,18 @@ class Scene:
         """Whether the log says that an act was started, and not how it ended."""
         own = [event["outcome"] for event in self.events() if event.get("intent") == INTENT]
         return [outcome for outcome in own if outcome != "denied"][-1:] == ["started"]
+
+    def unannounced(self) -> int:
+        """How many claims were settled of acts that died before the log told of them.
+
+        Their tokens are spent: nobody can know that they did nothing.
+        """
+        own = [event["outcome"] for event in self.events() if event.get("intent") == INTENT]
+        told = [outcome for outcome in own if outcome != "denied"]
+        return sum(
+            outcome == "interrupted" and before != "started"
+            for before, outcome in pairwise(["", *told])
+        )
 
     def torn(self) -> int:
         """How many lines of the log do not parse."""

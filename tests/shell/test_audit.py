@@ -265,3 +265,20 @@ def test_a_flock_that_always_forks_will_do(site: ShellSite) -> None:
     assert done.returncode == 0, done.stderr
     walk = verify([site.audit]).walk
     assert (walk.findings(), walk.linked) == ((), 2)
+
+
+def test_a_log_that_is_rotated_at_every_look_is_given_up_in_time(site: ShellSite) -> None:
+    """The time is for all tries together, and each waits for the lock no longer than is left."""
+    done = site.run(
+        """
+        up=0
+        _heal_ticks() { _heal_num=$((up += 2000)); }
+        eval "real$(declare -f _heal_hold_log)"
+        _heal_hold_log() { echo "$1" && real_heal_hold_log "$1" && mv "$log" "$log.$1"; }
+        log=$HEAL_AUDIT_FILE
+        heal_init
+        _heal_call _heal_open_log || echo "$_heal_why"
+        """
+    )
+    assert done.stdout.split("\n") == ["5000", "3000", "1000", "is replaced all the time", ""]
+    assert len(list(site.root.glob("audit.jsonl.*"))) == 3

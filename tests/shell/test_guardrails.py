@@ -6,6 +6,9 @@ import random
 
 import pytest
 
+from healconsole.core.claim import format_claim
+from healconsole.core.records import MICRO, ClaimRecord
+from healconsole.stores.processes import own_identity
 from tests.shell.bashes import NOON, ShellSite, many
 
 
@@ -190,3 +193,33 @@ def test_a_clock_that_steps(site: ShellSite, step: int) -> None:
     assert float((site.state / "rate/fix").read_text().split()[1]) >= 0
     # At most the cooldown (and one token's time) from when the step was seen.
     assert limited.at(now + 600).act("fix 3") == "success"
+
+
+def test_a_moment_without_the_time_since_boot_is_no_leap_of_time(site: ShellSite) -> None:
+    """Or an action would be ended for its time that has had none of it."""
+    said = site.run(
+        """
+        _heal_call _heal_ticks; before=$_heal_num
+        eval "$(declare -f _heal_ticks | sed 's,/proc/uptime,/proc/none,')"
+        _heal_call _heal_ticks; echo $((_heal_num - before))
+        """
+    ).stdout
+    assert 0 <= int(said) <= 2_000
+
+
+@pytest.mark.parametrize("others", [[], ["*"], ["*", "1"], ["1", "10", "2"]], ids=str)
+def test_an_act_in_flight_is_seen_whatever_else_lies_beside_its_slot(
+    site: ShellSite, others: list[str]
+) -> None:
+    pid, start, boot = own_identity()
+    claim = ClaimRecord(
+        slot=0, pid=pid, start=start, boot=boot, at=NOON - 7, key="0" * 64, scope_file="fix",
+        probe=False, last_refill=NOON - 7, tokens_micro=MICRO, intent="fix 1", alive=True,
+    )  # fmt: skip
+    (site.state / "claims").mkdir(parents=True)
+    for name in others:
+        (site.state / "claims" / name).touch()
+    (site.state / "claims" / "0").write_bytes(format_claim(claim))
+    said = site.run('heal_act_with_guardrails "fix 1" act good; echo "$_heal_v_reason"').stdout
+    assert said == f"in flight: pid {pid} for 7 s\n"
+    assert site.acts() == 0

@@ -41,7 +41,7 @@ def test_the_time_of_later_ones_is_only_asked_for_where_it_is() -> None:
     ]
     assert [line.strip() for line in found] == [
         "if [[ -n ${EPOCHREALTIME-} ]]; then",
-        "local at=$EPOCHREALTIME",
+        "_heal_real=$EPOCHREALTIME",
     ]
 
 

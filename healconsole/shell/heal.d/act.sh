@@ -199,48 +199,53 @@ _heal_free_signals() {
   [[ -z $_heal_stopped ]] || kill -s "$_heal_stopped" "$BASHPID"
 }
 
-# One guarded act. 0: done, rehearsed or denied; 1: the action failed, or could not be recorded.
+# One guarded act: INTENT ACTION CHECK REASON. 0: done, rehearsed or denied; 1: the action failed, or could
+# not be recorded.
 _heal_act() {
-  local intent=${1-} action=${2-} check=${3-} reason=${4-} rc=0 found
-  _heal_outcome=''
-  _heal_v_allow=0 _heal_v_guard='' _heal_v_earliest=''
-  _heal_policy || {
-    heal_log "$_heal_problem"
-    _heal_v_guard=record _heal_v_reason=$_heal_problem
-    return 1
-  }
-  if ((_heal_inside)); then
-    # Its trap would not fire within the one of the outer act, so it could not run what it is asked to.
-    _heal_v_guard=record _heal_v_reason='heal_act_with_guardrails within an action: give it a process of its own'
-    heal_log "$_heal_v_reason"
+  _heal_outcome='' _heal_v_allow=0 _heal_v_guard='' _heal_v_earliest=''
+  # An attribute that a function never has is taken from it: "declare -F" would have to be kept from printing.
+  if ! _heal_policy || ((_heal_inside)) || ! declare -f +u -- "${2-}" "${3-}"; then
+    _heal_act_misused "${2-}" "${3-}"
     return 1
   fi
-  for found in "$action" "$check"; do
-    declare -F -- "$found" >/dev/null || {
-      _heal_v_guard=record _heal_v_reason="heal_act_with_guardrails: '$found' is not a function"
-      heal_log "$_heal_v_reason"
-      return 1
-    }
-  done
-  _heal_clock
   _heal_lost='' _heal_fence=''
   [[ -n $_heal_single_fd ]] || _heal_fact=${HEAL_FACT-} _heal_trigger=${HEAL_TRIGGER:-guard}
   [[ -n $_heal_nap_fd ]] || _heal_nap_open
-  _heal_pay
-  if ! _heal_take_intent "$intent" "${HEAL_SCOPE-}"; then
+  ((${#_heal_owed[@]} == 0)) || _heal_pay
+  if ! _heal_take_intent "${1-}" "${HEAL_SCOPE-}"; then
     _heal_v_guard=intent _heal_v_reason=$_heal_text _heal_scope='' _heal_dry=0
-    _heal_outcome=denied
-    _heal_denied
-    return 0
+  else
+    if [[ -n ${HEAL_REDIS_URL-}$_heal_f_asked ]]; then
+      _heal_clock
+      _heal_fleet_look act
+    fi
+    if _heal_peek; then
+      _heal_act_held "${@:2}"
+      return
+    fi
   fi
-  _heal_fleet_look act
-  if ! _heal_peek; then
-    _heal_outcome=denied
-    _heal_denied
-    return 0
+  _heal_outcome=denied
+  _heal_denied
+}
+
+_heal_act_misused() {
+  local found
+  _heal_v_guard=record _heal_v_reason=$_heal_problem
+  if [[ -z $_heal_problem ]] && ((_heal_inside)); then
+    # Its trap would not fire within the one of the outer act, so it could not run what it is asked to.
+    _heal_v_reason='heal_act_with_guardrails within an action: give it a process of its own'
+  elif [[ -z $_heal_problem ]]; then
+    found=$1
+    declare -F -- "$1" >/dev/null && found=$2
+    _heal_v_reason="heal_act_with_guardrails: '$found' is not a function"
   fi
+  heal_log "$_heal_v_reason"
+}
+
+_heal_act_held() {
+  local rc=0
   _heal_hold_signals
-  _heal_act_allowed "$action" "$check" "$reason" || rc=1
+  _heal_act_allowed "$1" "$2" "${3-}" || rc=1
   _heal_free_signals
   return "$rc"
 }

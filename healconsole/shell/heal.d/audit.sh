@@ -114,18 +114,22 @@ _heal_append_line() {
 
 # Denials that repeat: one event when a run begins, one with its count when it ends. Of a run its count
 # and guardrail are kept, and of its last denial what the event will say.
+_heal_run=''
 declare -gA _heal_runs=() _heal_run_said=() _heal_run_fact=()
 _heal_denied() {
-  local scope=$_heal_scope run
-  [[ -n $scope ]] || scope=' '
-  run=${_heal_runs["$scope"]-}
-  if [[ ${run#* } == "$_heal_v_guard" ]]; then
-    _heal_runs["$scope"]="$((${run%% *} + 1)) $_heal_v_guard"
-    _heal_run_said["$scope"]="$_heal_dry $_heal_trigger $_heal_v_reason"$'\n'$_heal_intent
-    _heal_run_fact["$scope"]=$_heal_fact
-    return 0
+  _heal_run=${_heal_runs["${_heal_scope:- }"]-}
+  if [[ ${_heal_run#* } == "$_heal_v_guard" ]]; then
+    _heal_runs["${_heal_scope:- }"]="$((${_heal_run%% *} + 1)) $_heal_v_guard"
+    _heal_run_said["${_heal_scope:- }"]="$_heal_dry $_heal_trigger $_heal_v_reason"$'\n'$_heal_intent
+    _heal_run_fact["${_heal_scope:- }"]=$_heal_fact
+  else
+    _heal_denied_first "${_heal_scope:- }"
   fi
-  _heal_denial_over "$scope"
+}
+
+# Tell the log of a denial that is the first of its kind, of the scope $1 (' ': an intent that is none).
+_heal_denied_first() {
+  _heal_denial_over "$1"
   # An earlier process may have said already that this run began.
   if [[ $_heal_said != "$_heal_v_guard ${_heal_intent%% *}" ]]; then
     _heal_event denied "$_heal_v_reason" "$_heal_v_guard"
@@ -136,7 +140,7 @@ _heal_denied() {
     fi
   fi
   ((${#_heal_runs[@]} < 256)) || _heal_denials_over
-  _heal_runs["$scope"]="1 $_heal_v_guard"
+  _heal_runs["$1"]="1 $_heal_v_guard"
 }
 
 # End the run of the scope $1; one that was a single denial has been said already.

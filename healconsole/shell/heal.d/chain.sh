@@ -6,17 +6,19 @@ _heal_tail_fd='' _heal_log_fd='' _heal_prev='' _heal_torn=0
 _heal_hash_fd='' _heal_text_r='' _heal_text_w='' _heal_end_r='' _heal_end_w=''
 _heal_no_fork=-F
 
-# Open the log and take its lock: descriptor in _heal_log_fd. 1 with _heal_why.
+# Open the log and take its lock, within 5 s in all: descriptor in _heal_log_fd. 1 with _heal_why.
 _heal_open_log() {
-  local attempt rc
-  for ((attempt = 0; attempt < 32; attempt++)); do
+  local rc left=5000 until _heal_num
+  _heal_ticks
+  until=$((_heal_num + left))
+  while ((left > 0)); do
     _heal_why='is not a regular file'
     [[ ! -L $_heal_audit ]] && [[ -f $_heal_audit || ! -e $_heal_audit ]] || return 1
     _heal_why='cannot be opened'
     { exec {_heal_log_fd}>>"$_heal_audit"; } 2>/dev/null || return 1
     _heal_why='is locked by another writer'
     rc=0
-    _heal_hold_log || rc=$?
+    _heal_hold_log "$left" || rc=$?
     # It may have been rotated while this waited.
     ((rc == 0)) && [[ ! -L $_heal_audit && /proc/self/fd/$_heal_log_fd -ef $_heal_audit ]] && return 0
     _heal_close_log
@@ -26,6 +28,8 @@ _heal_open_log() {
     elif ((rc)); then
       return 1
     fi
+    _heal_ticks
+    left=$((until - _heal_num))
   done
   _heal_why='is replaced all the time'
   return 1
@@ -33,9 +37,10 @@ _heal_open_log() {
 
 # Lock the open log by a process that will hash as well, which saves a fork: flock becomes sha256sum, which
 # says that it has begun (the hash of nothing), hashes one text, and holds the lock until its last
-# input ends.
+# input ends. $1 the milliseconds to wait for the lock at most.
 _heal_hold_log() {
-  local sign='' rc=1
+  local sign='' rc=1 within
+  printf -v within '%d.%03d' $(($1 / 1000)) $(($1 % 1000))
   _heal_pipe || return 1
   _heal_text_r=$_heal_pr _heal_text_w=$_heal_pw
   _heal_pipe || return 1
@@ -44,7 +49,7 @@ _heal_hold_log() {
   { exec {_heal_hash_fd}< <(
     trap '' INT TERM HUP QUIT USR1
     exec {_heal_text_w}>&- {_heal_end_w}>&-
-    exec flock $_heal_no_fork -x -w 5 "/proc/self/fd/$_heal_log_fd" \
+    exec flock $_heal_no_fork -x -w "$within" "/proc/self/fd/$_heal_log_fd" \
       sha256sum /dev/null "/proc/self/fd/$_heal_text_r" "/proc/self/fd/$_heal_end_r" 2>/dev/null
   ); } 2>/dev/null || return 1
   while ((rc)); do

@@ -6,22 +6,27 @@
 declare -ga _heal_durable=()
 _heal_guard_fd='' _heal_slot='' _heal_at=0 _heal_claim_key=''
 
-# Hold .guard; 1 with _heal_problem. Commands that write while it is held inherit it: a rename that
-# outlives a killed healer must not meet the next one's.
+# Hold .guard, had within 10 s in all; 1 with _heal_problem. Commands that write while it is held inherit it: a
+# rename that outlives a killed healer must not meet the next one's.
 _heal_lock() {
-  local attempt path=$_heal_dir/.guard
-  for attempt in 1 2 3; do
+  local path=$_heal_dir/.guard left=10000 until within _heal_num
+  _heal_ticks
+  until=$((_heal_num + left))
+  while ((left > 0)); do
     _heal_problem="$path is not a regular file"
     [[ ! -L $path ]] && [[ -f $path || ! -e $path ]] || return 1
     _heal_problem="$path cannot be opened"
     { exec {_heal_guard_fd}<>"$path"; } 2>/dev/null || return 1
     _heal_problem="$path is held by another process"
-    flock -x -w 10 "$_heal_guard_fd" 2>/dev/null || break
+    printf -v within '%d.%03d' $((left / 1000)) $((left % 1000))
+    flock -x -w "$within" "$_heal_guard_fd" 2>/dev/null || break
     [[ ! -L $path && /proc/self/fd/$_heal_guard_fd -ef $path ]] && return 0
-    exec {_heal_guard_fd}>&-
+    _heal_unlock
+    _heal_problem="$path is replaced all the time"
+    _heal_ticks
+    left=$((until - _heal_num))
   done
-  exec {_heal_guard_fd}>&-
-  _heal_guard_fd=''
+  _heal_unlock
   return 1
 }
 
@@ -37,6 +42,12 @@ _heal_scratch_ok() {
   return 1
 }
 
+# Rename the draft $1, which holds $3, to $2. A mv that is killed when its work is done looks as if it had
+# failed; the file tells.
+_heal_rename() {
+  mv -f -- "$1" "$2" 2>/dev/null || { [[ ! -e $1 ]] && _heal_slurp "$2" 65536 && [[ $_heal_raw == "$3" ]]; }
+}
+
 # Put the line $2 in place of the file $1 (below the state directory): whole and durable, or not at all.
 _heal_replace() {
   local draft=$_heal_dir/.scratch/heal.sh target=$_heal_dir/$1
@@ -47,7 +58,7 @@ _heal_replace() {
   fi
   _heal_problem="$1 cannot be written"
   [[ ! -L $target && (! -e $target || -f $target) ]] || return 1
-  _heal_write "$draft" "$2"$'\n' && sync -- "$draft" 2>/dev/null && mv -f -- "$draft" "$target" 2>/dev/null &&
+  _heal_write "$draft" "$2"$'\n' && sync -- "$draft" 2>/dev/null && _heal_rename "$draft" "$target" "$2"$'\n' &&
     sync -- "${target%/*}" 2>/dev/null && _heal_problem=''
 }
 
@@ -134,16 +145,23 @@ _heal_peek() {
   _heal_clock
   _heal_gather 0
   if ((_heal_mend)); then
-    if _heal_lock; then
-      _heal_settle_all || heal_log "$_heal_problem"
-      _heal_unlock
-    else
-      heal_log "$_heal_problem"
-    fi
+    _heal_settle_now
     _heal_clock
     _heal_gather 1
   fi
   _heal_judge
+}
+
+# Settle what needs it, under a lock of its own; says what could not be.
+_heal_settle_now() {
+  if _heal_lock; then
+    # The lock may have been waited for.
+    _heal_clock
+    _heal_settle_all || heal_log "$_heal_problem"
+    _heal_unlock
+  else
+    heal_log "$_heal_problem"
+  fi
 }
 
 # Deny because what must be recorded cannot be.
@@ -205,7 +223,7 @@ _heal_taken() {
 
 _heal_begin() {
   local dir=$_heal_dir draft=$_heal_dir/.scratch/rate.sh probe=$_heal_dir/.scratch/cb.sh
-  local marker=$_heal_dir/keys/$_heal_key tokens claim drafts=()
+  local marker=$_heal_dir/keys/$_heal_key tokens claim rate cb='' files=()
   _heal_at=$_heal_now _heal_claim_key=$_heal_key
   _heal_scratch_ok || {
     _heal_unrecorded "$_heal_problem"
@@ -222,22 +240,25 @@ _heal_begin() {
     ((_heal_slot += 1)) || :
   done
   _heal_taken
-  tokens=$_heal_num
+  tokens=$_heal_num rate=$_heal_text$'\n'
   _heal_problem="rate/$_heal_file cannot be written"
-  _heal_write "$draft" "$_heal_text"$'\n' || {
+  _heal_write "$draft" "$rate" || {
     _heal_take_back ''
     return 1
   }
-  drafts=("$draft")
+  files=("$draft" "$marker" "$dir/claims/$_heal_slot" "$_heal_audit" "$dir/keys")
   if ((_heal_v_probe)); then
     _heal_with_probe
+    cb=$_heal_text$'\n'
     _heal_problem="cb/$_heal_file cannot be written"
-    _heal_write "$probe" "$_heal_text"$'\n' || {
+    _heal_write "$probe" "$cb" || {
       _heal_take_back ''
       return 1
     }
-    drafts+=("$probe")
+    files+=("$probe")
   fi
+  # A slot is emptied and not removed, so its name is durable already where there is one.
+  [[ -e $dir/claims/$_heal_slot ]] || files+=("$dir/claims")
   _heal_marker_line "$_heal_intent" "$_heal_scope" "$_heal_at" "$BASHPID" started
   _heal_problem="keys/$_heal_key cannot be written"
   _heal_write "$marker" "$_heal_text" || {
@@ -258,9 +279,9 @@ _heal_begin() {
     return 1
   }
   _heal_problem='the state cannot be made durable'
-  if ! sync -- "${drafts[@]}" "$marker" "$dir/claims/$_heal_slot" "$_heal_audit" "$dir/keys" "$dir/claims" 2>/dev/null ||
-    { ((_heal_v_probe)) && ! mv -f -- "$probe" "$dir/cb/$_heal_file" 2>/dev/null; } ||
-    ! mv -f -- "$draft" "$dir/rate/$_heal_file" 2>/dev/null; then
+  if ! sync -- "${files[@]}" 2>/dev/null ||
+    { [[ -n $cb ]] && ! _heal_rename "$probe" "$dir/cb/$_heal_file" "$cb"; } ||
+    ! _heal_rename "$draft" "$dir/rate/$_heal_file" "$rate"; then
     # The log says "started" already, so it has to say how that ended.
     _heal_take_back "$marker"
     _heal_event action-failed "not started: $_heal_v_reason" record 0 1 "$_heal_intent" "$_heal_scope" "$_heal_key"
@@ -314,7 +335,8 @@ _heal_pay() {
 
 _heal_write_outcome() {
   local rc=0
-  _heal_durable=("$_heal_audit" "$_heal_dir/rate" "$_heal_dir/keys")
+  # The marker was made when the act began; one that is removed and comes back denies for its window, and no more.
+  _heal_durable=("$_heal_audit" "$_heal_dir/rate")
   _heal_clock
   if [[ $1 == success ]]; then
     _heal_write_success || rc=1
@@ -361,7 +383,7 @@ _heal_write_success() {
     esac
     _heal_problem="keys/$key cannot be written"
     _heal_write "$_heal_dir/keys/$key" "$line" || return 1
-    _heal_durable+=("$_heal_dir/keys/$key")
+    _heal_durable+=("$_heal_dir/keys/$key" "$_heal_dir/keys")
   fi
   # In place, in one write of the same length: "started" and "success" have seven letters both.
   _heal_problem="keys/$_heal_claim_key cannot be written"

@@ -1,10 +1,13 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # the parts of heal.sh share their variables
 # The guardrails: hold, idempotency, rate, circuit, fleet, dry-run, in this order and in the words of
 # the contract ("Reasons"). Reading takes no lock, because every file is replaced whole.
+#
+# A denial is what a healer gets most often. On its way functions have no locals, as each scope makes every
+# variable behind it dearer to find, and are short, as bash copies a function whenever it is called.
 
 _heal_intent='' _heal_scope='' _heal_file=''
 _heal_v_allow=0 _heal_v_guard='' _heal_v_reason='' _heal_v_earliest='' _heal_v_probe=0
-_heal_dry=0 _heal_dry_why='' _heal_mend=0
+_heal_dry=0 _heal_dry_why='' _heal_shadow='' _heal_mend=0 _heal_sound=0
 _heal_g_rate=1 _heal_g_rate_why='' _heal_g_cb=1 _heal_g_cb_why=''
 _heal_g_claim='' _heal_g_claim_why='' _heal_g_flying='' _heal_g_flying_at=0 _heal_g_scope_pid=''
 declare -gA _heal_g_markers=()
@@ -34,19 +37,27 @@ _heal_take_intent() {
 
 # Whether this is dry: _heal_dry and _heal_dry_why.
 _heal_take_mode() {
-  local rc=0
   _heal_dry=0 _heal_dry_why=''
+  if [[ -e $_heal_dir/dry-run || -L $_heal_dir/dry-run ]]; then
+    _heal_take_override
+  elif [[ -n ${DRY_RUN-} ]]; then
+    _heal_dry_env || _heal_dry=1
+  fi
+  ((! _heal_forced_dry)) || _heal_dry=1 _heal_dry_why='DRY_RUN says dry'
+  [[ -z $_heal_outside || $_heal_dry -eq 1 ]] || _heal_dry=1 _heal_dry_why=$_heal_outside
+}
+
+# The same where there is a file of that name.
+_heal_take_override() {
+  local rc=0
   _heal_read_override dry-run || rc=$?
   if ((rc == 2)); then
     _heal_dry=1 _heal_dry_why="dry-run is corrupt, so dry: $_heal_why"
   elif ((rc == 0 && (_heal_o_until == 0 || _heal_o_until > _heal_now))); then
-    [[ $_heal_o_word == on ]] && _heal_dry=1 _heal_dry_why="set by $_heal_o_operator"
-  elif ! _heal_dry_env; then
-    _heal_dry=1
+    [[ $_heal_o_word == off ]] || _heal_dry=1 _heal_dry_why="set by $_heal_o_operator"
+  else
+    _heal_dry_env || _heal_dry=1
   fi
-  ((_heal_forced_dry)) && _heal_dry=1 _heal_dry_why='DRY_RUN says dry'
-  [[ -z $_heal_outside || $_heal_dry -eq 1 ]] || _heal_dry=1 _heal_dry_why=$_heal_outside
-  return 0
 }
 
 _heal_deny() {
@@ -54,42 +65,66 @@ _heal_deny() {
   _heal_v_allow=0 _heal_v_guard=$1 _heal_v_reason=$2 _heal_v_earliest=$3
 }
 
+# Whether the directories that a verdict reads are as they mostly are, asked at once: in _heal_sound.
+_heal_look_at_dirs() {
+  _heal_sound=0
+  [[ -x $_heal_dir/rate/. && -r $_heal_dir/rate && -x $_heal_dir/cb/. && -r $_heal_dir/cb &&
+    -x $_heal_dir/keys/. && -r $_heal_dir/keys && ! -L $_heal_dir/rate && ! -L $_heal_dir/cb &&
+    ! -L $_heal_dir/keys && ! -L $_heal_dir/claims && $_heal_dry -eq 0 &&
+    ((-x $_heal_dir/claims/. && -r $_heal_dir/claims) || ! -e $_heal_dir/claims) ]] && _heal_sound=1
+}
+
 # Read what a verdict on the taken intent depends on. Sets _heal_mend if an interrupted claim or a time
 # that cannot be has to be written back first. $1 = 1: pretend that it was (for a plan).
 _heal_gather() {
-  local pretend=$1 slot rc shadow='' d=$_heal_dir sound=0
-  _heal_mend=0 _heal_g_claim='' _heal_g_flying='' _heal_g_scope_pid='' _heal_g_markers=()
+  _heal_mend=0 _heal_g_claim='' _heal_g_flying='' _heal_g_scope_pid='' _heal_shadow='' _heal_why=''
+  ((${#_heal_g_markers[@]} == 0)) || _heal_g_markers=()
   _heal_take_mode
-  ((_heal_dry)) && shadow=dry/
-  if [[ -e $d && ! (-d $d && -r $d && -x $d) ]]; then
-    _heal_g_claim=$d _heal_g_claim_why='not readable'
+  ((! _heal_dry)) || _heal_shadow=dry/
+  if [[ ! (-x $_heal_dir/. && -r $_heal_dir) && -e $_heal_dir ]]; then
+    _heal_g_claim=$_heal_dir _heal_g_claim_why='not readable'
     return 0
   fi
-  # As they mostly are, asked at once.
-  [[ -r $d/rate && -x $d/rate && -r $d/cb && -x $d/cb && -r $d/claims && -x $d/claims && ! -L $d/rate &&
-    ! -L $d/cb && ! -L $d/claims && -d $d/rate && -d $d/cb && -d $d/claims && $_heal_dry -eq 0 ]] && sound=1
-  if ((sound)) || _heal_dir_ok "${shadow}rate"; then
-    _heal_read_bucket "${shadow}rate/$_heal_file" && _heal_g_rate=0 || _heal_g_rate=$?
-  else
-    _heal_g_rate=2
-  fi
-  ((_heal_g_rate == 0 && _heal_r_last > _heal_now)) && _heal_mend=1
-  _heal_g_rate_why=$_heal_why
-  if ((sound)) || _heal_dir_ok cb; then
-    _heal_read_breaker "$_heal_file" && _heal_g_cb=0 || _heal_g_cb=$?
-  else
-    _heal_g_cb=2
-  fi
-  _heal_g_cb_why=$_heal_why
-  if ((_heal_g_cb == 0)); then
-    _heal_breaker_now 0 1
-    ((_heal_n_odd)) && _heal_mend=1
-  fi
-  if ! { ((sound)) || _heal_dir_ok claims; }; then
+  _heal_look_at_dirs
+  _heal_g_rate=1 _heal_g_cb=1
+  # A breaker and a bucket are there only since something has happened.
+  [[ $_heal_sound -eq 1 && ! -e $_heal_dir/rate/$_heal_file && ! -L $_heal_dir/rate/$_heal_file ]] || _heal_gather_bucket
+  [[ $_heal_sound -eq 1 && ! -e $_heal_dir/cb/$_heal_file && ! -L $_heal_dir/cb/$_heal_file ]] || _heal_gather_breaker
+  if ((! _heal_sound)) && ! _heal_dir_ok claims; then
     _heal_g_claim=claims _heal_g_claim_why=$_heal_why
     return 0
   fi
-  _heal_list_slots
+  set +f
+  _heal_slots=("$_heal_dir"/claims/*)
+  set -f
+  # Mostly there is no slot yet, or the one, and that is free.
+  [[ ${#_heal_slots[@]} -eq 1 && (${_heal_slots[0]} == *'/*' || (${_heal_slots[0]} == */0 && -f ${_heal_slots[0]} &&
+    -r ${_heal_slots[0]} && ! -s ${_heal_slots[0]} && ! -L ${_heal_slots[0]})) ]] || _heal_gather_claims "$1"
+}
+
+_heal_gather_bucket() {
+  _heal_g_rate=2
+  if ((_heal_sound)) || _heal_dir_ok "${_heal_shadow}rate"; then
+    _heal_read_bucket "${_heal_shadow}rate/$_heal_file" && _heal_g_rate=0 || _heal_g_rate=$?
+  fi
+  _heal_g_rate_why=$_heal_why
+  ((_heal_g_rate || _heal_r_last <= _heal_now)) || _heal_mend=1
+}
+
+_heal_gather_breaker() {
+  _heal_g_cb=2
+  if ((_heal_sound)) || _heal_dir_ok cb; then
+    _heal_read_breaker "$_heal_file" && _heal_g_cb=0 || _heal_g_cb=$?
+  fi
+  _heal_g_cb_why=$_heal_why
+  ((_heal_g_cb == 0)) || return 0
+  _heal_breaker_now 0 1
+  ((! _heal_n_odd)) || _heal_mend=1
+}
+
+_heal_gather_claims() {
+  local slot rc
+  _heal_sort_slots
   for slot in "${_heal_slots[@]}"; do
     rc=0
     _heal_read_claim "$slot" || rc=$?
@@ -100,7 +135,7 @@ _heal_gather() {
       [[ $_heal_c_file != "$_heal_file" || -n $_heal_g_scope_pid ]] || _heal_g_scope_pid=$_heal_c_pid
       [[ $_heal_c_intent != "$_heal_intent" || -n $_heal_g_claim$_heal_g_flying ]] ||
         _heal_g_flying=$_heal_c_pid _heal_g_flying_at=$_heal_c_at
-    elif ((pretend)); then
+    elif (($1)); then
       _heal_pretend_recovered
     else
       _heal_mend=1
@@ -143,34 +178,49 @@ _heal_spent_more() {
 }
 
 # What the marker $1 of window $2 says: denies in the words of the contract.
+_heal_until='' _heal_what=''
 _heal_judge_marker() {
-  local key=$1 window=$2 rc=0 until what at outcome known=${_heal_g_markers["$1"]-} shadow=''
-  ((_heal_dry)) && shadow=dry/
-  if [[ -n $known && $_heal_dry -eq 0 ]]; then
-    at=${known% *} outcome=${known#* }
+  if _heal_find_marker "$1"; then
+    # It holds for one window from when it was made, within its own and the next.
+    _heal_until=$(((_heal_m_at > $2 * _heal_bucket ? _heal_m_at : $2 * _heal_bucket) + _heal_bucket))
+    ((_heal_until <= ($2 + 2) * _heal_bucket)) || _heal_until=$((($2 + 2) * _heal_bucket))
+    _heal_what=$_heal_m_outcome
+    [[ $_heal_what == success || $_heal_what == started ]] || _heal_name_outcome
+    _heal_what="acted on $((_heal_m_at < _heal_now ? _heal_now - _heal_m_at : 0)) s ago ($_heal_what)"
+  elif (($? == 1)); then
+    return 0
   else
-    if _heal_dir_ok "${shadow}keys"; then _heal_read_marker "${shadow}keys/$key" || rc=$?; else rc=2; fi
-    ((rc == 1)) && return 0
-    at=$_heal_m_at outcome=$_heal_m_outcome
+    _heal_until=$((($2 + 2) * _heal_bucket)) _heal_what="${_heal_shadow}keys/$1 is corrupt: $_heal_why"
   fi
-  until=$(((window + 2) * _heal_bucket))
-  if ((rc == 2)); then
-    what="${shadow}keys/$key is corrupt: $_heal_why"
+  ((_heal_until <= _heal_now)) ||
+    _heal_deny idempotency "$_heal_what, not again for $((_heal_until - _heal_now)) s" "$_heal_until"
+}
+
+# The marker $1, as it is or as a recovery would leave it. Returns as _heal_slurp.
+_heal_find_marker() {
+  if ((${#_heal_g_markers[@]} && ! _heal_dry)) && [[ -n ${_heal_g_markers["$1"]-} ]]; then
+    _heal_m_at=${_heal_g_markers["$1"]% *} _heal_m_outcome=${_heal_g_markers["$1"]#* }
+  elif ((_heal_sound)) || _heal_dir_ok "${_heal_shadow}keys"; then
+    _heal_read_marker "${_heal_shadow}keys/$1"
   else
-    case $outcome in
-      started | success | interrupted | dry-run) ;;
-      legacy) outcome='legacy marker' ;;
-      *) outcome='unknown outcome' ;;
-    esac
-    local from=$((at > window * _heal_bucket ? at : window * _heal_bucket))
-    ((from + _heal_bucket < until)) && until=$((from + _heal_bucket))
-    what="acted on $((at < _heal_now ? _heal_now - at : 0)) s ago ($outcome)"
+    return 2
   fi
-  ((until <= _heal_now)) && return 0
-  _heal_deny idempotency "$what, not again for $((until - _heal_now)) s" "$until"
+}
+
+_heal_name_outcome() {
+  case $_heal_what in
+    interrupted | dry-run) ;;
+    legacy) _heal_what='legacy marker' ;;
+    *) _heal_what='unknown outcome' ;;
+  esac
 }
 
 _heal_judge_hold() {
+  [[ ! -e $_heal_dir/hold && ! -L $_heal_dir/hold ]] || _heal_judge_own_hold
+  # A stop without an end has 0 for it.
+  [[ -z $_heal_f_halted ]] || _heal_deny hold "$_heal_f_halt_of halted: $_heal_f_halted" "${_heal_f_halt_until#0}"
+}
+_heal_judge_own_hold() {
   local rc=0
   _heal_read_override hold || rc=$?
   if ((rc == 2)); then
@@ -182,41 +232,35 @@ _heal_judge_hold() {
       _heal_deny hold "held by $_heal_o_operator for $((_heal_o_until - _heal_now)) s more" "$_heal_o_until"
     fi
   fi
-  [[ -n $_heal_f_halted ]] || return 0
-  local until=$_heal_f_halt_until
-  ((until)) || until=''
-  _heal_deny hold "$_heal_f_halt_of halted: $_heal_f_halted" "$until"
 }
 
 _heal_judge_idempotency() {
-  local window=$((_heal_now / _heal_bucket)) since
+  if [[ -n $_heal_g_claim$_heal_g_flying ]]; then
+    _heal_judge_claim
+  elif ! _heal_keys_of "$_heal_intent" $((_heal_now / _heal_bucket)); then
+    _heal_deny idempotency 'sha256sum does not answer' ''
+  elif [[ $_heal_sound -eq 0 || ${#_heal_g_markers[@]} -gt 0 || -e $_heal_dir/keys/$_heal_key ||
+    -e $_heal_dir/keys/$_heal_key_before || -L $_heal_dir/keys/$_heal_key || -L $_heal_dir/keys/$_heal_key_before ]]; then
+    _heal_judge_marker "$_heal_key" $((_heal_now / _heal_bucket))
+    ((! _heal_v_allow)) || _heal_judge_marker "$_heal_key_before" $((_heal_now / _heal_bucket - 1))
+  fi
+}
+_heal_judge_claim() {
+  local since=$((_heal_now > _heal_g_flying_at ? _heal_now - _heal_g_flying_at : 0))
   if [[ -n $_heal_g_claim ]]; then
     _heal_deny idempotency "$_heal_g_claim is corrupt: $_heal_g_claim_why" ''
-  elif [[ -n $_heal_g_flying ]]; then
-    since=$((_heal_now > _heal_g_flying_at ? _heal_now - _heal_g_flying_at : 0))
+  else
     _heal_deny idempotency "in flight: pid $_heal_g_flying for $since s" ''
   fi
-  ((_heal_v_allow)) || return 0
-  if ! _heal_keys_of "$_heal_intent" "$window"; then
-    _heal_deny idempotency 'sha256sum does not answer' ''
-    return 0
-  fi
-  _heal_judge_marker "$_heal_key" "$window"
-  ((_heal_v_allow)) && _heal_judge_marker "$_heal_key_before" "$((window - 1))"
-  return 0
 }
 
 _heal_judge_rate() {
-  local shadow=''
   if ((_heal_g_rate == 2)); then
-    ((_heal_dry)) && shadow=dry/
-    _heal_deny rate "${shadow}rate/$_heal_file is corrupt: $_heal_g_rate_why" ''
-    return 0
+    _heal_deny rate "${_heal_shadow}rate/$_heal_file is corrupt: $_heal_g_rate_why" ''
+  elif ((_heal_g_rate == 0)); then
+    _heal_tokens_at "$_heal_r_last" "$_heal_r_tokens"
+    ((_heal_num >= 1000000)) || _heal_short_of rate '' "$_heal_num" "$_heal_rate" "$_heal_burst"
   fi
-  _heal_num=$((_heal_burst * 1000000))
-  ((_heal_g_rate == 0)) && _heal_tokens_at "$_heal_r_last" "$_heal_r_tokens"
-  ((_heal_num < 1000000)) || return 0
-  _heal_short_of rate '' "$_heal_num" "$_heal_rate" "$_heal_burst"
 }
 
 # Deny by $1, after the words $2, because $3 millionths are too few, of a bucket with rate $4 and burst $5.
@@ -236,9 +280,11 @@ _heal_judge_circuit() {
     return 0
   fi
   _heal_breaker_now "$_heal_g_cb" 1
+  [[ $_heal_n_state == closed ]] || _heal_judge_stopped
+}
+_heal_judge_stopped() {
   local until=$_heal_n_until left=$((${_heal_n_until:-$_heal_now} - _heal_now))
   case $_heal_n_state in
-    closed) ;;
     open) _heal_deny circuit "$_heal_b_failures of $_heal_max failed, open for $left s more" "$until" ;;
     forced-open)
       if [[ -z $until ]]; then
@@ -267,10 +313,14 @@ _heal_judge() {
   ((_heal_v_allow)) && _heal_judge_rate
   ((_heal_v_allow)) && _heal_judge_circuit
   ((_heal_v_allow)) && _heal_judge_fleet
-  if ((! _heal_v_allow)); then
+  if ((_heal_v_allow)); then
+    _heal_allowed
+  else
     _heal_v_probe=0
     return 1
   fi
+}
+_heal_allowed() {
   if ((_heal_dry)); then
     _heal_v_probe=0 _heal_v_reason="dry-run: $_heal_dry_why"
   elif ((_heal_v_probe)); then

@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # the parts of heal.sh share their variables
 # Files, pipes, hashes and the clock without forks.
 
-_heal_now=0 _heal_ms=0 _heal_raw='' _heal_why='' _heal_pr='' _heal_pw=''
+_heal_now=0 _heal_ms=0 _heal_real='' _heal_raw='' _heal_why='' _heal_pr='' _heal_pw=''
 declare -ga _heal_hashes=()
 declare -gA _heal_keys=()
 
@@ -9,10 +9,8 @@ declare -gA _heal_keys=()
 # clock in hand defines this function anew.
 _heal_clock() {
   if [[ -n ${EPOCHREALTIME-} ]]; then
-    local at=$EPOCHREALTIME
-    _heal_now=${at%[.,]*}
-    at=${at#*[.,]}
-    _heal_ms=$((10#${at:0:3}))
+    _heal_real=$EPOCHREALTIME
+    _heal_now=${_heal_real%[.,]*} _heal_ms=$((10#${_heal_real: -6:3}))
   else
     printf -v _heal_now '%(%s)T' -1
     _heal_ms=0
@@ -83,8 +81,11 @@ _heal_hash() {
 }
 
 # Keys of intent $1 in window $2, the one before and the one after; remembered for this process.
-_heal_key='' _heal_key_before='' _heal_key_after=''
+_heal_key='' _heal_key_before='' _heal_key_after='' _heal_keys_are=''
 _heal_keys_of() {
+  [[ "$2 $1" == "$_heal_keys_are" ]] || _heal_find_keys "$1" "$2"
+}
+_heal_find_keys() {
   local n=$2 found=${_heal_keys["$2 $1"]-}
   if [[ -z $found ]]; then
     _heal_hash "$1.$n" "$1.$((n - 1))" "$1.$((n + 1))" || return 1
@@ -92,18 +93,26 @@ _heal_keys_of() {
     found=${_heal_hashes[*]}
     _heal_keys["$2 $1"]=$found
   fi
-  _heal_key=${found:0:64} _heal_key_before=${found:65:64} _heal_key_after=${found:130:64}
+  _heal_key=${found:0:64} _heal_key_before=${found:65:64} _heal_key_after=${found:130:64} _heal_keys_are="$2 $1"
 }
 
 # Read the file $1 whole into _heal_raw. 0 read, 1 missing, 2 corrupt with _heal_why.
 _heal_slurp() {
-  local limit=${2:-4096}
   _heal_raw='' _heal_why=''
-  # A file as it mostly is: read to its end, which is what makes read fail.
-  if [[ -f $1 && ! -L $1 ]] && ! IFS= read -r -d '' -n $((limit + 1)) _heal_raw 2>/dev/null <"$1" && [[ -n $_heal_raw ]]; then
-    return 0
+  # A file as it mostly is: missing, or read to its end, which is what makes read fail.
+  if [[ -f $1 ]]; then
+    if [[ ! -L $1 ]]; then
+      IFS= read -r -d '' -n $((${2:-4096} + 1)) _heal_raw 2>/dev/null <"$1" || [[ -z $_heal_raw ]] || return 0
+    fi
+  elif [[ ! -e $1 && ! -L $1 ]]; then
+    return 1
   fi
-  local more='' got=0
+  _heal_slurp_odd "$@"
+}
+
+# The same of any file: empty, too large, with NULs, not readable, or none at all.
+_heal_slurp_odd() {
+  local limit=${2:-4096} more='' got=0
   _heal_raw=''
   if [[ -L $1 ]]; then
     _heal_why='not a regular file'

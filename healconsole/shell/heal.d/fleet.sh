@@ -2,15 +2,17 @@
 # The guardrails of the fleet: stops, storm brake, bucket, and what is known of lock and slots.
 
 _heal_f_unknown='' _heal_f_halted='' _heal_f_halt_of=fleet _heal_f_halt_until=0 _heal_f_holder='' _heal_f_ttl=''
-_heal_f_storm='' _heal_f_tokens='' _heal_f_slots='' _heal_f_slots_ttl=0
+_heal_f_storm='' _heal_f_tokens='' _heal_f_slots='' _heal_f_slots_ttl=0 _heal_f_asked=''
 
 # What Redis says of all that the policy asks for: _heal_f_*. $1: "act" by whoever is about to act, who counts
 # for the storm brake; "leased" with lock and slot in hand, which are not asked for; "look" changes nothing.
 _heal_fleet_look() {
-  local how=$1 commands=() names=() i reply
   _heal_f_unknown='' _heal_f_halted='' _heal_f_halt_of=fleet _heal_f_halt_until=0 _heal_f_holder='' _heal_f_ttl=''
-  _heal_f_storm='' _heal_f_tokens='' _heal_f_slots='' _heal_f_slots_ttl=0
-  [[ -n ${HEAL_REDIS_URL-} ]] || return 0
+  _heal_f_storm='' _heal_f_tokens='' _heal_f_slots='' _heal_f_slots_ttl=0 _heal_f_asked=${HEAL_REDIS_URL:+1}
+  [[ -z $_heal_f_asked ]] || _heal_fleet_ask "$1"
+}
+_heal_fleet_ask() {
+  local how=$1 commands=() names=() i reply
   if ! _heal_fleet_questions "$how" || ! _heal_redis "${commands[@]}"; then
     _heal_f_unknown=$_heal_redis_why
     return 0
@@ -201,7 +203,13 @@ _heal_fleet_unspend() {
   _heal_fleet_take -1000000 || heal_log "a token of the fleet bucket stays spent: $_heal_redis_why"
 }
 
-_heal_judge_fleet() {
+# Whether the policy or the environment has anything to do with the fleet.
+_heal_fleet_wanted() {
+  [[ -n $HEAL_REDIS_URL$HEAL_FLEET_LOCK$HEAL_FLEET_SLOTS$HEAL_FLEET_RATE$HEAL_FLEET_STORM ]]
+}
+
+_heal_judge_fleet() { ! _heal_fleet_wanted || _heal_judge_known_fleet; }
+_heal_judge_known_fleet() {
   local key=${HEAL_FLEET_LOCK-} group=${HEAL_FLEET_SLOTS-} unknown=$_heal_f_unknown left said
   if [[ -z ${HEAL_REDIS_URL-} ]]; then
     if [[ -n $key ]]; then

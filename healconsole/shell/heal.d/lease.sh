@@ -53,9 +53,11 @@ _heal_slot_take() {
 
 # Take what the policy asks for; denies by fleet if it cannot be had.
 _heal_lease_take() {
-  local key=${HEAL_FLEET_LOCK-} group=${HEAL_FLEET_SLOTS-} ttl=$_heal_lock_ttl rc=0 what
   _heal_lease_key='' _heal_lease_group='' _heal_lease_every=0 _heal_slot_fence=''
-  [[ -n $key$group && -n ${HEAL_REDIS_URL-} ]] || return 0
+  [[ -z $HEAL_FLEET_LOCK$HEAL_FLEET_SLOTS || -z $HEAL_REDIS_URL ]] || _heal_lease_ask
+}
+_heal_lease_ask() {
+  local key=${HEAL_FLEET_LOCK-} group=${HEAL_FLEET_SLOTS-} ttl=$_heal_lock_ttl rc=0 what
   _heal_owner "$BASHPID"
   _heal_lease_owner=$_heal_text
   _heal_ticks

@@ -4,8 +4,10 @@
 # Act on INTENT behind the guardrails: ACTION_FN and CHECK_FN are called with the intent and the fact.
 # 0 if it was verified, rehearsed or denied; 1 if it failed, which is recorded. A caller under errexit
 # that does not look at the status lives on: a failed action must not end the loop that guards it.
-heal_act_with_guardrails() {
-  _heal_call _heal_act "$@" && return 0
+heal_act_with_guardrails() { _heal_call _heal_act "$@" || _heal_act_status; }
+
+# 1, or 0 where a status of 1 would end the caller's shell.
+_heal_act_status() {
   local - _heal_fatal=0 _heal_err
   [[ $- == *e* ]] || return 1
   set +e

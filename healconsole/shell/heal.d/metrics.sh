@@ -141,9 +141,11 @@ heal_cycles_total{$me} $_heal_seq
     text+="heal_denials_total{$me,guard=\"$word\"} ${_heal_refused[$word]:-0}"$'\n'
   done
   if ((${#labels[@]})); then
-    local breakers='# HELP heal_breaker_state Whether the breaker of the scope is in this state.
+    local breakers buckets
+    breakers='# HELP heal_breaker_state Whether the breaker of the scope is in this state.
 # TYPE heal_breaker_state gauge
-' buckets='# HELP heal_tokens Acts that the token bucket of the scope allows now.
+'
+    buckets='# HELP heal_tokens Acts that the token bucket of the scope allows now.
 # TYPE heal_tokens gauge
 '
     for label in "${labels[@]}"; do

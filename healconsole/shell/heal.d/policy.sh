@@ -10,21 +10,26 @@ _heal_lock_ttl=60 _heal_local_only=0 _heal_outside=''
 # Run a function of ours in a shell of ours: no errexit, nounset or noclobber, no globbing (so that an
 # unquoted value splits into words and nothing else), plain IFS, bytes for characters. The caller has all of
 # it back when this returns, and so does the caller's code that the library runs (_heal_as_caller).
+_heal_shopts=''
 _heal_call() {
-  local - _heal_flags=$- _heal_rc=0 _heal_shopts='' _heal_option
-  local _heal_ifs_was=${IFS+x} _heal_ifs=${IFS-} _heal_lc_was=${LC_ALL+x} _heal_lc=${LC_ALL-}
-  local IFS=$' \t\n' LC_ALL=C
+  local - _heal_flags=$- IFS=$' \t\n' LC_ALL=C
   set +euC -f
-  if [[ $BASHOPTS == *nocasematch* || $BASHOPTS == *failglob* || $BASHOPTS == *dotglob* ||
-    $BASHOPTS == *nullglob* || $BASHOPTS == *localvar_* ]]; then
-    # The last two (bash 5) give locals the values of others, and take away what unset should bring to light.
-    for _heal_option in nocasematch failglob dotglob nullglob localvar_inherit localvar_unset; do
-      if shopt -q "$_heal_option" 2>/dev/null; then
-        _heal_shopts+=" $_heal_option"
-        shopt -u "$_heal_option"
-      fi
-    done
-  fi
+  # shellcheck disable=SC2053 # no pattern, but words and colons
+  if [[ $BASHOPTS == $_heal_plain_shopts ]]; then "$@"; else _heal_call_plainly "$@"; fi
+}
+
+# The same where options of the caller's shell would change what the library does: they are put away meanwhile.
+_heal_plain_shopts=''
+_heal_call_plainly() {
+  local _heal_shopts='' _heal_option _heal_rc=0
+  # The last two (bash 5) give locals the values of others, and take away what unset should bring to light.
+  for _heal_option in nocasematch failglob dotglob nullglob localvar_inherit localvar_unset; do
+    if shopt -q "$_heal_option" 2>/dev/null; then
+      _heal_shopts+=" $_heal_option"
+      shopt -u "$_heal_option"
+    fi
+  done
+  [[ -n $_heal_shopts ]] || _heal_plain_shopts=$BASHOPTS
   "$@" || _heal_rc=$?
   # shellcheck disable=SC2086 # words they are
   [[ -z $_heal_shopts ]] || shopt -s $_heal_shopts
@@ -41,7 +46,7 @@ declare -gA _heal_locals=(
   [_heal_measure]='each rc out facts'
   [_heal_consider]=rc
   [_heal_capture]='limit child rc answers report status'
-  [_heal_act]='intent action check reason rc found'
+  [_heal_act_held]=rc
   [_heal_act_allowed]='action check reason began rc'
   [_heal_run]='action check intent phase deadline child rc line timeout report answers'
 )
@@ -62,23 +67,32 @@ _heal_as_caller() {
   [[ $_heal_flags == *f* ]] || set +f
   [[ $_heal_flags != *C* ]] || set -C
   [[ $_heal_flags != *u* ]] || set -u
-  if [[ -n $_heal_lc_was ]]; then LC_ALL=$_heal_lc; else unset LC_ALL; fi
-  if [[ -n $_heal_ifs_was ]]; then IFS=$_heal_ifs; else unset IFS; fi
+  # Those of _heal_call: the caller's come to light, if there are any.
+  unset -v LC_ALL IFS
 }
 
 # Take name, places and limits from the environment; 1 with _heal_problem if one cannot be used.
-_heal_policy_of=''
+_heal_policy_of='' _heal_asked=''
 _heal_policy() {
-  local asked="${NAME-}|${HEAL_STATE_DIR-}|${HEAL_STATE_ROOT-}|${HEAL_AUDIT_FILE-}|${HEAL_HOST-}|${HEAL_RATE-}"
-  asked+="|${HEAL_BURST-}|${HEAL_CB_MAX-}|${HEAL_CB_COOLDOWN-}|${HEAL_BUCKET-}|${HEAL_SETTLE-}"
-  asked+="|${HEAL_ACTION_TIMEOUT-}|${HEAL_CHECK_TIMEOUT-}|${HEAL_FLEET_RATE-}|${HEAL_FLEET_BURST-}"
-  asked+="|${HEAL_FLEET_SLOTS_MAX-}|${HEAL_FLEET_STORM-}|${HEAL_FLEET_STORM_WINDOW-}|${HEAL_FLEET_LOCK_TTL-}"
-  asked+="|${HEAL_REDIS_UNREACHABLE-}|${HEAL_STAGE-}|${HEAL_CANARIES-}"
+  # Without quotes, which cost more than all the rest; what is not set is empty here.
+  # shellcheck disable=SC2153 # the healer's name
+  _heal_asked=$NAME:$HEAL_STATE_DIR:$HEAL_STATE_ROOT:$HEAL_AUDIT_FILE:$HEAL_HOST:$HEAL_RATE:$HEAL_BURST:$HEAL_CB_MAX
+  _heal_asked=$_heal_asked:$HEAL_CB_COOLDOWN:$HEAL_BUCKET:$HEAL_SETTLE:$HEAL_ACTION_TIMEOUT:$HEAL_CHECK_TIMEOUT
+  _heal_asked=$_heal_asked:$HEAL_FLEET_RATE:$HEAL_FLEET_BURST:$HEAL_FLEET_SLOTS_MAX:$HEAL_FLEET_STORM
+  _heal_asked=$_heal_asked:$HEAL_FLEET_STORM_WINDOW:$HEAL_FLEET_LOCK_TTL:$HEAL_REDIS_UNREACHABLE:$HEAL_STAGE:$HEAL_CANARIES
+  _heal_asked=$_heal_asked:$HEAL_REDIS_URL:$HEAL_FLEET_LOCK:$HEAL_FLEET_SLOTS
   _heal_problem=''
-  [[ $asked == "$_heal_policy_of" ]] && return 0
+  [[ $_heal_asked == "$_heal_policy_of" ]] || _heal_new_policy
+}
+_heal_new_policy() {
   _heal_policy_of=''
+  if _heal_fleet_wanted; then
+    _heal_names_free "$_heal_names $_heal_names_fleet" || return 1
+  else
+    _heal_names_free "$_heal_names" || return 1
+  fi
   _heal_take_policy && _heal_take_fleet_policy && _heal_take_stage || return 1
-  _heal_policy_of=$asked
+  _heal_policy_of=$_heal_asked
 }
 
 _heal_take_policy() {

@@ -16,8 +16,11 @@ _heal_read_bucket() {
   # A file says mostly what it said before; parsing it again would cost more than reading it.
   if [[ -n $_heal_raw && $_heal_raw == "$_heal_r_memo" ]]; then
     _heal_r_last=$_heal_r_memo_last _heal_r_tokens=$_heal_r_memo_tokens
-    return 0
+  else
+    _heal_parse_bucket
   fi
+}
+_heal_parse_bucket() {
   local whole=$_heal_raw
   _heal_take_line || return $?
   # shellcheck disable=SC2206 # words they are
@@ -39,8 +42,11 @@ _heal_read_breaker() {
     _heal_b_failures=${_heal_b_memo_fields[0]} _heal_b_last=${_heal_b_memo_fields[1]}
     _heal_b_state=${_heal_b_memo_fields[2]} _heal_b_until=${_heal_b_memo_fields[3]}
     _heal_b_raw=$_heal_b_memo_raw
-    return 0
+  else
+    _heal_parse_breaker
   fi
+}
+_heal_parse_breaker() {
   local whole=$_heal_raw
   _heal_take_line || return $?
   # shellcheck disable=SC2206 # words they are
@@ -91,12 +97,15 @@ _heal_json_string() {
 # Marker: the path below the state directory. An empty file is a legacy one, outcome "legacy".
 _heal_m_memo='' _heal_m_memo_at=0 _heal_m_memo_scope='' _heal_m_memo_outcome=''
 _heal_read_marker() {
-  local path=$_heal_dir/$1 scope rest at pid
-  _heal_slurp "$path" || return $?
+  _heal_slurp "$_heal_dir/$1" || return $?
   if [[ -n $_heal_raw && $_heal_raw == "$_heal_m_memo" ]]; then
     _heal_m_at=$_heal_m_memo_at _heal_m_scope=$_heal_m_memo_scope _heal_m_outcome=$_heal_m_memo_outcome
-    return 0
+  else
+    _heal_parse_marker "$_heal_dir/$1"
   fi
+}
+_heal_parse_marker() {
+  local path=$1 scope rest at pid
   _heal_m_scope=''
   if [[ -z $_heal_raw ]]; then
     _heal_m_outcome=legacy
@@ -195,30 +204,35 @@ _heal_identity() {
 # Numbers of the slots that exist, in their order, in the array _heal_slots.
 declare -ga _heal_slots=()
 _heal_list_slots() {
-  local path number found=()
   set +f
-  for path in "$_heal_dir"/claims/*; do
+  _heal_slots=("$_heal_dir"/claims/*)
+  set -f
+  _heal_sort_slots
+}
+# The same of the paths that are in it.
+_heal_sort_slots() {
+  local path number found=()
+  for path in "${_heal_slots[@]}"; do
     number=${path##*/}
     [[ $number == 0 ]] || _heal_is_count "$number" || continue
     found[number]=1
   done
-  set -f
   _heal_slots=("${!found[@]}")
 }
 
 # Tokens now, in _heal_num, of the bucket with $1 last refill and $2 millionths.
+_heal_full=0
 _heal_tokens_at() {
-  local last=$1 tokens=$2 full=$((_heal_burst * 1000000)) elapsed
-  elapsed=$((_heal_now - last))
-  if ((elapsed > 0 && _heal_rate > 0 && tokens < full)); then
+  _heal_num=$2 _heal_full=$((_heal_burst * 1000000))
+  if ((_heal_now > $1 && _heal_rate > 0 && _heal_num < _heal_full)); then
     # Compared before it is multiplied: the product may not fit 64 bits.
-    if ((elapsed >= (full - tokens + _heal_rate - 1) / _heal_rate)); then
-      tokens=$full
+    if ((_heal_now - $1 >= (_heal_full - _heal_num + _heal_rate - 1) / _heal_rate)); then
+      _heal_num=$_heal_full
     else
-      tokens=$((tokens + elapsed * _heal_rate))
+      ((_heal_num += (_heal_now - $1) * _heal_rate)) || :
     fi
   fi
-  _heal_num=$((tokens < full ? tokens : full))
+  ((_heal_num < _heal_full)) || _heal_num=$_heal_full
 }
 
 # What the breaker that was read ($1: 1 if there is none) means now: _heal_n_state, _heal_n_until ('' none),
@@ -228,39 +242,33 @@ _heal_breaker_now() {
   _heal_n_state=closed _heal_n_until='' _heal_n_odd=0
   if (($1)); then
     _heal_b_failures=0 _heal_b_last=0 _heal_b_state='' _heal_b_until=0
-    return 0
+  elif [[ $_heal_b_state != closed && (-n $_heal_b_state || $_heal_b_failures -ge $_heal_max) ]]; then
+    _heal_breaker_stopped "$2"
   fi
-  local until=$_heal_b_until
+}
+_heal_breaker_stopped() {
+  _heal_n_until=$_heal_b_until
   case $_heal_b_state in
-    closed) return 0 ;;
     forced-open)
       _heal_n_state=forced-open
-      ((until == 0)) && return 0
-      ((until <= _heal_now)) && _heal_n_state=half-open
+      ((_heal_n_until == 0 || _heal_n_until > _heal_now)) || _heal_n_state=half-open
       ;;
     half-open)
       _heal_n_state=half-open
-      ((until == 0)) && return 0
-      if (($2 && until > _heal_now + _heal_lease)); then
-        until=$((_heal_now + _heal_lease)) _heal_n_odd=1
+      if (($1 && _heal_n_until > _heal_now + _heal_lease)); then
+        _heal_n_until=$((_heal_now + _heal_lease)) _heal_n_odd=1
       fi
       ;;
     *)
-      [[ -z $_heal_b_state ]] && ((_heal_b_failures < _heal_max)) && return 0
-      if ((_heal_b_last > _heal_now)); then
-        until=$((_heal_now + _heal_cool)) _heal_n_odd=1
-      else
-        [[ -z $_heal_b_state ]] && until=$((_heal_b_last + _heal_cool))
-        if ((until > _heal_now + _heal_cool)); then
-          until=$((_heal_now + _heal_cool)) _heal_n_odd=1
-        fi
+      [[ -n $_heal_b_state ]] || _heal_n_until=$((_heal_b_last + _heal_cool))
+      if ((_heal_b_last > _heal_now || _heal_n_until > _heal_now + _heal_cool)); then
+        _heal_n_until=$((_heal_now + _heal_cool)) _heal_n_odd=1
       fi
       _heal_n_state=open
-      ((until > _heal_now)) || _heal_n_state=half-open
+      ((_heal_n_until > _heal_now)) || _heal_n_state=half-open
       ;;
   esac
-  ((until > _heal_now)) && _heal_n_until=$until
-  return 0
+  ((_heal_n_until > _heal_now)) || _heal_n_until=''
 }
 
 # Lines to write, in _heal_text: the breaker after a failure, after a success (1: nothing to write), with

@@ -6,9 +6,9 @@ _heal_text='' _heal_num=0
 
 # Words to standard error, for people.
 heal_log() {
-  local when
-  printf -v when '%(%Y-%m-%dT%H:%M:%S%z)T' -1
-  printf '%s %s: %s\n' "$when" "${NAME:-heal.sh}" "$*" >&2
+  local _heal_when
+  printf -v _heal_when '%(%Y-%m-%dT%H:%M:%S%z)T' -1
+  printf '%s %s: %s\n' "$_heal_when" "${NAME:-heal.sh}" "$*" >&2
 }
 
 # Whether $1 is valid UTF-8.
