@@ -64,9 +64,7 @@ def test_keys_typed_ahead_do_not_reach_a_dialog_that_was_not_there(site: Site) -
 
 
 def test_keys_typed_before_the_first_screen_are_for_none(site: Site) -> None:
-    with Console(
-        (*PROGRAM, *site.options), site.environment, columns=100, rows=30, warm=True
-    ) as opened:
+    with Console((*PROGRAM, *site.options), site.environment, columns=100, rows=30) as opened:
         opened.send("tq\r")
         opened.wait_for("▌")
         assert "esc cancel" not in settled(opened)

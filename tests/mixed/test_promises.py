@@ -60,7 +60,7 @@ def test_what_is_no_state_file_denies_both_with_the_same_words(both: Duo, path: 
         for language in LANGUAGES:
             began = time.monotonic()
             both.act(language, "fix")
-            assert time.monotonic() - began < 1, (language, kind)
+            assert time.monotonic() - began < 5, (language, kind)
         answer = alike(both, "fix")
         assert not answer.allow, kind
         if (path[:5], kind) != ("keys/", "empty"):

@@ -124,7 +124,7 @@ def test_what_is_no_file_is_refused_at_once(tmp_path: Path, kind: str) -> None:
     began = time.monotonic()
     with pytest.raises(AuditUnwritable, match="the audit log cannot be written"):
         _writer(path).append(healer="h", outcome="started")
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
     assert not other.exists() or other.read_bytes() == b""
 
 

@@ -94,7 +94,7 @@ def test_what_is_no_small_regular_file_is_refused_at_once(
     with pytest.raises(Unreadable) as refused:
         read_below(fd, "x")
     assert refused.value.why.startswith(why)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
 
 
 def test_a_fifo_with_a_writer_is_refused_unread(tmp_path: Path, fd: int) -> None:

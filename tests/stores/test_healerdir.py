@@ -169,7 +169,7 @@ def test_everything_corrupt_at_once(state_root: Path) -> None:
     os.mkfifo(home / ".singleton")
     began = time.monotonic()
     found = read_healer(state_root, "h", with_markers=True)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
     assert isinstance(found.hold, Corrupt)
     assert isinstance(found.dry_run, Corrupt)
     assert isinstance(found.cycle, Corrupt)

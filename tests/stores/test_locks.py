@@ -44,7 +44,7 @@ def test_a_lock_that_is_held_is_not_waited_for_forever(fd: int) -> None:
         began = time.monotonic()
         with pytest.raises(LockTimeout, match="held by another"), locked(fd, timeout=0.1):
             pass
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 5
 
 
 def test_a_killed_holder_lets_go(tmp_path: Path, fd: int) -> None:
@@ -97,7 +97,7 @@ def test_a_lock_that_is_no_file_is_refused_at_once(tmp_path: Path, fd: int, kind
     began = time.monotonic()
     with pytest.raises(OSError, match=r".guard"), locked(fd):
         pass
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
     assert not (tmp_path / "elsewhere").exists()
 
 

@@ -178,7 +178,7 @@ def test_a_frozen_server_is_unknown_in_time_and_comes_back(redis_server: RedisSe
         began = time.monotonic()
         with pytest.raises(RedisUnknown, match=r"did not answer in 0\.4 s"):
             link.scan_locks(NOW)
-        assert time.monotonic() - began < 1.0
+        assert time.monotonic() - began < 3.0
     # The late answer of the call that was given up is not taken for that of the next.
     assert [lock.owner for lock in link.scan_locks(NOW)] == ["a"]
     link.close()
@@ -234,7 +234,7 @@ def test_an_address_cannot_lengthen_the_wait(redis_server: RedisServer) -> None:
         began = time.monotonic()
         with pytest.raises(RedisUnknown, match="did not answer"):
             link.halted(NOW)
-        assert time.monotonic() - began < 1.0
+        assert time.monotonic() - began < 3.0
     link.close()
 
 
