@@ -10,7 +10,6 @@ import struct
 import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
-from types import TracebackType
 from typing import Self
 
 import pyte
@@ -77,12 +76,7 @@ class Terminal:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self.status is None:
             os.kill(self.pid, signal.SIGKILL)
             self.status = self._started.status() if self._started else os.waitpid(self.pid, 0)[1]

@@ -14,9 +14,9 @@ import signal
 import subprocess
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import pyte
 
@@ -37,7 +37,7 @@ def find_chromium() -> str | None:
     return next((path for name in names if (path := shutil.which(name))), None)
 
 
-class Chromium:
+class Chromium(AbstractContextManager["Chromium"]):
     """One browser with a profile of its own, to be used as a context."""
 
     def __init__(self, profile: Path, *options: str) -> None:
@@ -65,15 +65,7 @@ class Chromium:
         self.events: list[dict[str, Any]] = []
         """Everything that the browser told by itself, in order."""
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         os.close(self._in)

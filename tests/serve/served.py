@@ -9,9 +9,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Self
+from typing import IO
 from urllib.parse import urlsplit
 
 from healconsole.engine.waiting import readable
@@ -27,7 +27,7 @@ def wait_until(true: Callable[[], object], what: str) -> None:
         time.sleep(0.02)
 
 
-class Served:
+class Served(AbstractContextManager["Served"]):
     """``healconsole serve`` on a site, to be used as a context."""
 
     def __init__(
@@ -65,15 +65,7 @@ class Served:
             text=True,
         )  # fmt: skip
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         assert self.process.stdout is not None
         self.process.kill()
         self.process.wait()

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from healconsole.serve import wire
+from tests.cli.program import finished
 from tests.serve.conftest import make_site, trip
 from tests.serve.served import PATIENCE_S, Served, gone, proc, wait_until
 
@@ -238,11 +239,10 @@ async def test_a_console_that_does_not_end_is_ended(served: Served) -> None:
 
 def refusal(site: Path, *options: str, token: str = "") -> str:
     """What ``serve`` says when it does not even start."""
-    done = subprocess.run(
-        [sys.executable, "-m", "healconsole", "serve", "--port", "0", *options],
-        env={"PATH": os.environ["PATH"], "HOME": str(site), "HEALCONSOLE_SERVE_TOKEN": token},
-        capture_output=True, text=True, check=False, timeout=30,
-    )  # fmt: skip
+    environment = {"PATH": os.environ["PATH"], "HOME": str(site), "LANG": "C.UTF-8"}
+    done = finished(
+        ["serve", "--port", "0", *options], {**environment, "HEALCONSOLE_SERVE_TOKEN": token}
+    )
     assert done.returncode == 2, done
     assert done.stderr.count("\n") == 1
     return done.stderr
