@@ -106,8 +106,9 @@ def test_an_owner_that_swaps_links_reaches_nothing_of_roots(tmp_path: Path) -> N
     fill(victim, SECRET)
     victim.chmod(0o700)
     give(root)
-    for parent in tmp_path.parents[:2]:
-        parent.chmod(parent.stat().st_mode | 0o011)
+    for parent in tmp_path.parents:
+        if not (mode := parent.stat().st_mode) & 0o001:
+            parent.chmod(mode | 0o011)
     before = pictured(victim)
     audit = AuditWriter(tmp_path / "audit.jsonl", lambda: float(NOW), "web1")
     attacker = fork(lambda: swap_for_ever(root, victim))
