@@ -18,8 +18,8 @@ pytestmark = [pytest.mark.usefixtures("strace"), pytest.mark.timeout(0 if LONG e
 CALLS = FILES if LONG else f"{CHANGES},?flock,?clone,?clone3,?vfork,?wait4,?waitid"
 """Between two of the calls that are taken by default the disk does not change."""
 
-SHARE = {"success": 10, "failure": 4, "probe": 4, "recovery": 4}
-"""Indices that are taken of each scenario by default."""
+SHARE = {"success": 10, "failure": 6, "probe": 6, "recovery": 6}
+"""Indices that are taken of each scenario by default; one of them while it acts."""
 
 
 @cache

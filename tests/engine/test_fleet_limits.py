@@ -252,9 +252,9 @@ def test_no_more_than_the_slots_are_inside(tmp_path: Path, redis_url: str) -> No
 def test_a_slot_is_renewed_and_a_lost_one_ends_the_action(
     host: MakeHost, redis: Redis, library: str
 ) -> None:
-    policy = replace(SLOTTED, fleet_lock_ttl=1)
+    policy = replace(SLOTTED, fleet_lock_ttl=2)
     web = host("web1", library)
-    assert web.act(policy, script="sleep 1.5")[0] == "success"
+    assert web.act(policy, script="sleep 2.2")[0] == "success"
     url = web.redis
     steal = (
         f"{sys.executable} -c \"import redis; redis.Redis.from_url('{url}')"

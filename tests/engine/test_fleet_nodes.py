@@ -24,7 +24,7 @@ POLICY = replace(
     fleet_lock="broker",
     fleet_slots="web",
     fleet_slots_max=2,
-    fleet_rate_micro=1_000_000,
+    fleet_rate_micro=100_000,
     fleet_burst=50,
     fleet_storm="50",
 )

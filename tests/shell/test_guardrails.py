@@ -13,7 +13,7 @@ from tests.shell.bashes import NOON, ShellSite, many
 
 
 def test_each_outcome_is_recorded_as_what_it_is(site: ShellSite) -> None:
-    done = site.limited(ACTION_TIMEOUT="0.2", CHECK_TIMEOUT="0.2").run(
+    done = site.run(
         """
         hangs() { sleep 30; }
         stubborn() { trap '' TERM; while :; do sleep 30; done; }
@@ -26,12 +26,12 @@ def test_each_outcome_is_recorded_as_what_it_is(site: ShellSite) -> None:
         heal_act_with_guardrails "a 1" act good; report
         heal_act_with_guardrails "a 2" bad good; report
         heal_act_with_guardrails "a 3" good bad; report
-        heal_act_with_guardrails "a 4" hangs good; report
-        heal_act_with_guardrails "a 5" good hangs; report
+        HEAL_ACTION_TIMEOUT=0.2 heal_act_with_guardrails "a 4" hangs good; report
+        HEAL_CHECK_TIMEOUT=0.2 heal_act_with_guardrails "a 5" good hangs; report
         heal_act_with_guardrails "a 6" forks good; report
         heal_act_with_guardrails "a 7" leaves good; report
         if heal_act_with_guardrails "a 8" first_fails good; then :; fi; report
-        heal_act_with_guardrails "a 9" stubborn good; report
+        HEAL_ACTION_TIMEOUT=0.2 heal_act_with_guardrails "a 9" stubborn good; report
         heal_act_with_guardrails "a 10" loops checks; report
         """
     )
