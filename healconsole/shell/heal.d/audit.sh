@@ -6,34 +6,44 @@ _heal_line_text='' _heal_fact='' _heal_trigger=guard _heal_said=''
 # The line of an event in _heal_line_text: outcome, reason, then the optional guard, duration in
 # milliseconds, count, intent, scope, key.
 _heal_event() {
-  local outcome=$1 reason=$2 guard=${3-} duration=${4:-0} count=${5:-1}
-  local intent=${6-$_heal_intent} scope=${7-$_heal_scope} key=${8-} dry=false stamp zone head tail
+  local outcome=$1 reason=$2 guard=${3-} duration=${4:-0} count=${5:-1} fact=$_heal_fact here=$_heal_host name=${NAME-}
+  local intent=${6-$_heal_intent} scope=${7-$_heal_scope} key=${8-} trigger=$_heal_trigger dry=false stamp zone text plain=0
   ((_heal_dry)) && dry=true
   _heal_clock
-  printf -v stamp '%(%Y-%m-%dT%H:%M:%S)T' "$_heal_now"
-  printf -v zone '%(%z)T' "$_heal_now"
-  printf -v stamp '%s.%03d%s:%s' "$stamp" "$_heal_ms" "${zone:0:3}" "${zone:3:2}"
-  local field quoted=()
-  for field in "$_heal_host" "${NAME-}" "$intent" "$reason" "$_heal_fact" "$scope" "$_heal_trigger"; do
-    _heal_encodable "$field"
-    quoted+=("$_heal_text")
-  done
-  _heal_json "${quoted[0]}"
-  head="{\"v\":1,\"ts\":\"$stamp\",\"host\":\"$_heal_text\""
-  _heal_json "${quoted[1]}"
-  head+=",\"healer\":\"$_heal_text\""
-  _heal_json "${quoted[5]}"
-  tail=",\"scope\":\"$_heal_text\",\"key\":\"$key\",\"guard\":\"$guard\",\"pid\":$BASHPID"
-  _heal_json "${quoted[6]}"
-  tail+=",\"duration_ms\":$duration,\"dry_run\":$dry,\"trigger\":\"$_heal_text\""
+  printf -v stamp '%(%Y-%m-%dT%H:%M:%S%z)T' "$_heal_now"
+  zone=${stamp:19}
+  printf -v stamp '%s.%03d%s:%s' "${stamp:0:19}" "$_heal_ms" "${zone:0:3}" "${zone:3:2}"
+  # Mostly all of it is short, and says the same in JSON.
+  text=$here$name$intent$reason$fact$scope$trigger
+  [[ ${#text} -gt 8192 || $text == *[!\ -~]* || $text == *[\"\\]* ]] || plain=1
+  ((plain)) || _heal_quote_event
+  local head="{\"v\":1,\"ts\":\"$stamp\",\"host\":\"$here\",\"healer\":\"$name\""
+  local tail=",\"scope\":\"$scope\",\"key\":\"$key\",\"guard\":\"$guard\",\"pid\":$BASHPID"
+  tail+=",\"duration_ms\":$duration,\"dry_run\":$dry,\"trigger\":\"$trigger\""
   ((count == 1)) || tail+=",\"count\":$count"
-  _heal_fit "$head" "$outcome" "$tail}"$'\n' "${quoted[4]}" "${quoted[3]}" "${quoted[2]}"
+  tail+=$'}\n'
+  ((plain)) || _heal_fit
+  _heal_line_text="$head,\"intent\":\"$intent\",\"outcome\":\"$outcome\",\"reason\":\"$reason\",\"fact\":\"$fact\"$tail"
 }
 
-# Put head $1, outcome $2 and tail $3 around fact $4, reason $5 and intent $6, cut in this order until
-# the line has at most 65,536 bytes, with the 84 that its link will take.
+# What the caller's event says, as JSON can carry it: the shorter texts quoted, of the others what is no text shown.
+_heal_quote_event() {
+  local each
+  for each in here name scope trigger; do
+    _heal_encodable "${!each}"
+    _heal_json "$_heal_text"
+    printf -v "$each" '%s' "$_heal_text"
+  done
+  for each in intent reason fact; do
+    _heal_encodable "${!each}"
+    printf -v "$each" '%s' "$_heal_text"
+  done
+}
+
+# Quote fact, reason and intent of the caller's event, cut in this order until the line has at most 65,536
+# bytes, with the 84 that its link will take.
 _heal_fit() {
-  local head=$1 outcome=$2 tail=$3 texts=("$4" "$5" "$6") inside=() i size room
+  local texts=("$fact" "$reason" "$intent") inside=() i size room
   for i in 0 1 2; do
     _heal_json "${texts[i]}"
     inside[i]=$_heal_text
@@ -48,7 +58,7 @@ _heal_fit() {
     ((size += ${#_heal_text} - ${#inside[i]})) || :
     inside[i]=$_heal_text
   done
-  _heal_line_text="$head,\"intent\":\"${inside[2]}\",\"outcome\":\"$outcome\",\"reason\":\"${inside[1]}\",\"fact\":\"${inside[0]}\"$tail"
+  fact=${inside[0]} reason=${inside[1]} intent=${inside[2]}
 }
 
 # The longest beginning of $1 that fits $2 bytes of JSON with the note of the cut.
