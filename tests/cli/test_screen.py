@@ -49,3 +49,10 @@ def test_colour_is_for_terminals_without_no_color(site: Site) -> None:
         with Terminal(argv, {**site.environment, **environment}) as terminal:
             assert terminal.wait_end() == 0
             assert (b"\x1b[31m" in terminal.received) is coloured
+
+
+def test_what_is_typed_right_behind_the_key_of_the_filter_is_for_the_filter(site: Site) -> None:
+    with _terminal(site) as terminal:
+        terminal.wait_for("worker-queue-healer")
+        terminal.send("/reaper")  # in one piece, as a slow link delivers it
+        terminal.wait_for("/reaper")

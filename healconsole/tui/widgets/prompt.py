@@ -49,7 +49,8 @@ class Prompt(Horizontal):
         field.cursor_position = len(field.value)
         self._purpose = purpose
         self.display = True
-        field.focus()
+        # At once, not a message later: what is typed behind the key is for the field already.
+        self.screen.set_focus(field)
 
     def _made(self) -> tuple[Label, Input]:
         from textual.widgets import Label
