@@ -44,7 +44,8 @@ class LocksScreen(ConsoleScreen):
         note = f"{len(snapshot.locks)} held" + (f", {len(dead)} of ghosts" if dead else "")
         self.query_one("#locks-rule", Rule).label("Fleet locks", note)
         table = self.query_one(LockTable)
-        table.show(_above(snapshot, now, table.size.width), snapshot.locks, dead, now)
+        width = table.size.width or self.app.size.width
+        table.show(_above(snapshot, now, width), snapshot.locks, dead, now)
 
     def why_not(self, key: Key) -> str:
         """Return why a key would not work now; empty if it would."""

@@ -62,11 +62,11 @@ class WallScreen(ConsoleScreen):
         shown = app.board.rows
         self._count(app.board.counts)
         top = self.query_one("#wall-top", CellView)
-        top.show_lines([self._top(snapshot, now, top.size.width or 80)])
+        top.show_lines([self._top(snapshot, now, top.size.width or self.app.size.width)])
         attention = self.query_one("#wall-list", CellView)
         bad = [row for row in shown if row.severity >= 2]
         room = max(1, attention.size.height)
-        width, longest = attention.size.width or 80, app.board.longest_name
+        width, longest = attention.size.width or self.app.size.width, app.board.longest_name
         lines = [_needs(row, width, longest) for row in bad[:room]]
         if len(bad) > room:
             lines[-1] = (gap(3), cell(f"… and {len(bad) - room + 1} more", "warn"))

@@ -192,7 +192,7 @@ class AuditView(CellView, can_focus=True):
 
     def _relayout(self) -> None:
         self._columns = audit_columns(
-            self.size.width or 80, longest=self._longest, hosts=self._hosts
+            self.size.width or self.app.size.width, longest=self._longest, hosts=self._hosts
         )
         self._drawn.clear()
         if self.marked_line is not None:

@@ -46,9 +46,7 @@ class LockTable(CellView, can_focus=True):
         self, above: Sequence[Line], locks: Sequence[Lock], dead: Mapping[str, str], now: float
     ) -> None:
         """Show ``locks`` below the lines ``above``; ``dead`` says by key whose holder is gone."""
-        width = self.size.width
-        if not width:
-            return
+        width = self.size.width or self.app.size.width
         self._locks = tuple(locks)
         if self.selected is None:
             self._key = locks[0].key if locks else None

@@ -27,7 +27,7 @@ class Pager(CellView, can_focus=True):
         super().__init__(id=id)
         self._draw_for = draw
 
-    def on_resize(self) -> None:
+    def resized(self) -> None:
         """Draw for the new width."""
         self.draw()
 
