@@ -179,9 +179,19 @@ class ConsoleApp(FailingApp):
 
     def _shown(self) -> None:
         """The first frame is out: do now what would have delayed it."""
-        self.stylesheet.read_all(self._later_styles)
-        self.stylesheet.parse()
+        self._read_later_styles()
         _collect_again()
+
+    def _read_later_styles(self) -> None:
+        paths, self._later_styles = self._later_styles, []
+        if paths:
+            self.stylesheet.read_all(paths)
+            self.stylesheet.parse()
+
+    def _load_screen_css(self, screen: Screen[object]) -> None:
+        """Have the styles before a screen that is opened; a key may be quicker than `_shown`."""
+        self._read_later_styles()
+        super()._load_screen_css(screen)  # Textual has no public place for this
 
     def on_unmount(self) -> None:
         """Stop to look."""

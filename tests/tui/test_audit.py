@@ -15,6 +15,7 @@ from healconsole.core.auditparse import format_event
 from healconsole.core.snapshot import Snapshot
 from healconsole.stores.auditlog import AuditWriter
 from healconsole.stores.history import History
+from healconsole.tui.app import ConsoleApp
 from healconsole.tui.jump import JumpError, parse_jump
 from healconsole.tui.screens.audit import AuditScreen
 from healconsole.tui.widgets.auditview import AuditView
@@ -244,3 +245,15 @@ async def test_an_operators_event_that_a_healer_forged_is_marked(tmp_path: Path)
         await until(pilot, lambda: "does not follow the event before it" in recording.text())
         await pilot.press("escape", "home", "enter")
         await until(pilot, lambda: "holds" in recording.text())
+
+
+@pytest.mark.asyncio
+async def test_a_key_quicker_than_the_first_frame_opens_a_screen_that_has_its_styles(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ConsoleApp, "_shown", lambda _: None)
+    recording = Recording(scenes.one_open())
+    async with recording.app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("a")
+        await pilot.pause()
+        assert recording.app.screen.query_one(AuditView).size.height > 12
