@@ -219,7 +219,7 @@ async def test_an_act_that_was_cut_off_is_marked_once_no_result_is_to_be_expecte
         await pilot.press("enter")
         await recording.until(pilot, "no result followed")
         await pilot.press("escape", "slash", *"operator-")
-        await pilot.pause()
+        await recording.until(pilot, "/operator-")
         assert "UNFINISHED" not in recording.text(), "the filter may have left its result out"
 
 

@@ -218,7 +218,9 @@ class AuditScreen(ConsoleScreen):
         self._label(self.console_app.snapshot)
 
     def _draw(self) -> None:
-        self.query_one(AuditView).show_events(self._window.lines, follow=self._follow)
+        view = self.query_one(AuditView)
+        view.told_until(self._told_until(self.console_app.clock()))
+        view.show_events(self._window.lines, follow=self._follow)
 
     def _label(self, snapshot: Snapshot) -> None:
         title = "Audit"
