@@ -282,3 +282,14 @@ def test_a_log_that_is_rotated_at_every_look_is_given_up_in_time(site: ShellSite
     )
     assert done.stdout.split("\n") == ["5000", "3000", "1000", "is replaced all the time", ""]
     assert len(list(site.root.glob("audit.jsonl.*"))) == 3
+
+
+def test_runs_of_denials_end_in_the_order_of_their_last(site: ShellSite) -> None:
+    """As from Python, so that one log reads like the other."""
+    site.run(
+        f'heal_init; echo "on {NOON} 0 ana" >"$HEAL_STATE_DIR/hold"\n'
+        'for it in e d c b a e d c b a e; do heal_act_with_guardrails "$it 1" act good; done\n'
+        "_heal_call _heal_denials_over"
+    )
+    ended = [(event["scope"], event["count"]) for event in site.events() if "count" in event]
+    assert ended == [("d", 2), ("c", 2), ("b", 2), ("a", 2), ("e", 3)]

@@ -124,13 +124,14 @@ _heal_append_line() {
 
 # Denials that repeat: one event when a run begins, one with its count when it ends. Of a run its count
 # and guardrail are kept, and of its last denial what the event will say.
-_heal_run=''
+_heal_run='' _heal_run_number=0
 declare -gA _heal_runs=() _heal_run_said=() _heal_run_fact=()
 _heal_denied() {
   _heal_run=${_heal_runs["${_heal_scope:- }"]-}
   if [[ ${_heal_run#* } == "$_heal_v_guard" ]]; then
     _heal_runs["${_heal_scope:- }"]="$((${_heal_run%% *} + 1)) $_heal_v_guard"
-    _heal_run_said["${_heal_scope:- }"]="$_heal_dry $_heal_trigger $_heal_v_reason"$'\n'$_heal_intent
+    ((_heal_run_number += 1))
+    _heal_run_said["${_heal_scope:- }"]="$_heal_run_number $_heal_dry $_heal_trigger $_heal_v_reason"$'\n'$_heal_intent
     _heal_run_fact["${_heal_scope:- }"]=$_heal_fact
   else
     _heal_denied_first "${_heal_scope:- }"
@@ -159,7 +160,7 @@ _heal_denial_over() {
   [[ -n $run ]] || return 0
   _heal_runs["$1"]=''
   ((${run%% *} > 1)) || return 0
-  said=${_heal_run_said["$1"]}
+  said=${_heal_run_said["$1"]#* }
   _heal_fact=${_heal_run_fact["$1"]} _heal_dry=${said%% *}
   said=${said#* }
   _heal_trigger=${said%% *}
@@ -170,8 +171,13 @@ _heal_denial_over() {
   _heal_append || heal_log "$_heal_problem"
 }
 
+# End all runs, in the order in which each was denied last. Of a single denial nothing is left to say.
 _heal_denials_over() {
-  local scope
-  for scope in "${!_heal_runs[@]}"; do _heal_denial_over "$scope"; done
+  local scope said order=()
+  for scope in "${!_heal_run_said[@]}"; do
+    said=${_heal_run_said["$scope"]}
+    order[${said%% *}]=$scope
+  done
+  for scope in "${order[@]}"; do _heal_denial_over "$scope"; done
   _heal_runs=() _heal_run_said=() _heal_run_fact=()
 }

@@ -6,8 +6,8 @@
 _heal_names='IFS LC_ALL action answers at before began boot bs byte c canary cb check child claim code cont control count
   deadline dir draft dry duration each end fact failures fd fds field fields file files folder found fraction
   gone got guard head here high i inside intent keep keep_fact keep_trigger kept key last left limit limits line
-  lines log low made marker middle more n name number one other out outcome owed part passes path paths pattern
-  phase pid place plain probe proved q rate rc reason report rest room run said scope seconds sign since
+  lines log low made marker middle more n name number one order other out outcome owed part passes path paths
+  pattern phase pid place plain probe proved q rate rc reason report rest room run said scope seconds sign since
   size skipped slot stage stamp start stat sum tail target text texts there three timeout tokens traps trigger
   ttl two until up value version wait what whole window within word wrong zone'
 _heal_names_main='allow began_at breakers buckets dead decide detect done due facts functions hashed how interval label labels
