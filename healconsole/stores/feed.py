@@ -25,6 +25,8 @@ POLL_S: Final = 0.25
 _SHARE: Final = 0.01
 """Of the time between two looks, what goes to healers that no change was reported of."""
 _POLL_SHARE: Final = 0.08
+_ROUND_TICKS: Final = 5
+"""A round through all healers takes at least so many looks where changes are pushed to us."""
 _SLOW_LOOKS: Final = 10
 """Every how many ticks the catalog and the metrics are read again unasked."""
 _FIRST_S: Final = 0.1
@@ -293,8 +295,11 @@ class Feed:
 
     def _read_in_turn(self) -> None:
         names = self._picture.names
-        end = time.monotonic() + (_POLL_SHARE * POLL_S if self._polling() else _SHARE * TICK_S)
-        for _ in range(len(names)):
+        if self._polling():
+            most, end = len(names), time.monotonic() + _POLL_SHARE * POLL_S
+        else:
+            most, end = -(-len(names) // _ROUND_TICKS), time.monotonic() + _SHARE * TICK_S
+        for _ in range(most):
             self._turn = (self._turn + 1) % len(names)
             self._picture.read_healer(names[self._turn])
             if time.monotonic() > end:

@@ -208,6 +208,27 @@ def test_a_changed_healer_is_seen_at_once_and_costs_one_reading(
         assert len(read) <= 3
 
 
+def test_the_net_goes_round_in_no_less_than_five_looks(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = {f"healer-{number:02}" for number in range(50)}
+    for name in names:
+        make_healer(site.root, name)
+    feed = Feed(site.config, time.time, site.watcher)
+    feed.first(30)
+    feed._state_push = feed._audit_push = ""
+    read: list[str] = []
+    monkeypatch.setattr(feed._picture, "read_healer", read.append)
+    rounds = 0
+    while not names <= set(read) and rounds < 200:  # a busy machine needs more of them
+        before = len(read)
+        feed._read_in_turn()
+        rounds += 1
+        assert 0 < len(read) - before <= -(-len(names) // 5) + 1
+    assert names <= set(read)
+    assert rounds >= 5
+
+
 def test_healers_that_come_and_go(site: Site) -> None:
     with site.feed():
         make_healer(site.root, "new", failures=1)
