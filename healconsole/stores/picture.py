@@ -99,9 +99,13 @@ class Picture:
         self._past: dict[str, _Past] = {}
         self._looked_back: int | None = None
         self._names: tuple[str, ...] = ()
+        self._listed: frozenset[str] = frozenset()
         self._read: dict[str, HealerState] = {}
         self._shown: dict[str, HealerState] = {}
         self._catalog: dict[str, CatalogEntry] = {}
+        self._names_known: list[str] = []
+        self._known_of: tuple[object, object, int] = (None, None, 0)
+        """Of which listing, catalog and number of readings these names are."""
         self._beats: dict[str, float | Corrupt] = {}
         self._root_problem: tuple[SourceState, str] | None = None
         self._catalog_problem = ""
@@ -144,6 +148,7 @@ class Picture:
             return set()
         if names != list(self._names):
             self._names = tuple(names)
+            self._listed = frozenset(names)
             for gone in self._read.keys() - set(names):
                 del self._read[gone]
                 self._shown.pop(gone, None)
@@ -151,7 +156,7 @@ class Picture:
 
     def read_healer(self, name: str) -> None:
         """Read one healer's directory again; one that is not listed is not read."""
-        if name not in self._read and name not in self._names:
+        if name not in self._read and name not in self._listed:
             return
         try:
             state = read_healer(self._sources.state_root, name, with_markers=name == self.looked_at)
@@ -261,7 +266,7 @@ class Picture:
         return Snapshot(
             host=self._sources.host,
             taken_at=now,
-            healers=tuple(self._healer(name) for name in self._known()),
+            healers=self._all(),
             locks=self._fleet.locks,
             audit=AuditTail(
                 path=str(self._sources.audit),
@@ -283,14 +288,29 @@ class Picture:
             anomalies=self._anomalies(),
         )
 
+    def _all(self) -> tuple[HealerState, ...]:
+        """Every healer; put together again are only those that something new was read of."""
+        known = self._known()
+        for name in [name for name in known if name not in self._shown]:
+            self._healer(name)
+        return tuple(map(self._shown.__getitem__, known))
+
     def _known(self) -> list[str]:
         """Names of the healers, by name: those with a directory, and those only announced.
 
         A healer of the catalog that never ran has no directory yet; it is shown all the same,
         for its absence is what somebody has to see.
         """
-        announced = (name for name in self._catalog if name not in self._names)
-        return sorted([*(name for name in self._names if name in self._read), *announced])
+        names, catalog, read = self._names, self._catalog, len(self._read)
+        was_of = self._known_of
+        if was_of[0] is not names or was_of[1] is not catalog or was_of[2] != read:
+            there = set(names)
+            announced = (name for name in catalog if name not in there)
+            self._names_known = sorted(
+                [*(name for name in names if name in self._read), *announced]
+            )
+            self._known_of = (names, catalog, read)
+        return self._names_known
 
     def _healer(self, name: str) -> HealerState:
         shown = self._shown.get(name)

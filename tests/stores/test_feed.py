@@ -27,6 +27,7 @@ from healconsole.stores.config import Config
 from healconsole.stores.feed import Feed
 from healconsole.stores.healerdir import read_healer
 from healconsole.stores.look import read_once
+from healconsole.stores.picture import Picture
 from healconsole.stores.redislink import RedisLink, plain_client
 from healconsole.stores.redisserver import RedisServer
 
@@ -206,6 +207,40 @@ def test_a_changed_healer_is_seen_at_once_and_costs_one_reading(
         site.watcher.until(lambda one: failures(one, "healer-123") == 2)
         assert set(read) == {"healer-123"}
         assert len(read) <= 3
+
+
+def test_of_many_healers_only_what_changed_is_put_together_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(50):
+        make_healer(site.root, f"healer-{number:02}")
+    picture = Picture(site.config)
+    for name in picture.list_healers():
+        picture.read_healer(name)
+    before = picture.snapshot(1.0)
+    assert [healer.name for healer in before.healers] == [f"healer-{n:02}" for n in range(50)]
+    made: list[str] = []
+    whole = picture._healer
+
+    def counted(name: str) -> HealerState:
+        made.append(name)
+        return whole(name)
+
+    monkeypatch.setattr(picture, "_healer", counted)
+    write_breaker(site.root / "healer-07", 2)
+    picture.read_healer("healer-07")
+    after = picture.snapshot(2.0)
+    assert made == ["healer-07"]
+    assert [new is old for new, old in zip(after.healers, before.healers, strict=True)] == [
+        number != 7 for number in range(50)
+    ]
+    shutil.rmtree(site.root / "healer-07")
+    make_healer(site.root, "a-new-one")
+    for name in picture.list_healers():
+        picture.read_healer(name)
+    names = [healer.name for healer in picture.snapshot(3.0).healers]
+    assert names == sorted({"a-new-one"} | {f"healer-{n:02}" for n in range(50) if n != 7})
+    picture.close()
 
 
 def test_the_net_goes_round_in_no_less_than_five_looks(
