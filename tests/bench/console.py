@@ -241,11 +241,31 @@ def scale() -> Iterator[Figure]:
                  f"with 10: {small[1]:,.0f}")  # fmt: skip
 
 
+def many(quick: bool) -> Iterator[Figure]:
+    """Ten thousand healers on one host, once all of them were read: still a table to move in."""
+    if quick:
+        return
+    count = 10_000
+    with site(count) as path, terminal(console(path)) as screen:
+        screen.wait_for(f"{count} healers", 120)
+        settle(screen, 30)  # all are read once more when the watch on them stands
+        screen.replay = False
+        down, page = latency(screen, "\x1b[B"), latency(screen, "\x1b[6~", 15)
+        share, _ = load(screen, 10)
+        memory = resident(screen.pid) / 2**20
+    yield Figure("key down among 10,000 healers, p50", "100 ms", f"{down:.1f} ms")
+    yield Figure("page down among 10,000 healers, p50", "100 ms", f"{page:.1f} ms")
+    yield Figure("10,000 healers, share of a core", "3 %", f"{share:.1%}")
+    yield Figure("10,000 healers, memory", "bounded", f"{memory:.0f} MiB")
+
+
 def main() -> None:
     """Measure everything, or what ``--only`` names, and print it as it comes."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="no log of ten million lines")
-    parser.add_argument("--only", help="start, append, ages, keys or scale")
+    parser.add_argument(
+        "--quick", action="store_true", help="no log of ten million lines, no 10,000 healers"
+    )
+    parser.add_argument("--only", help="start, append, ages, keys, scale or many")
     options = parser.parse_args()
     parts: dict[str, Callable[[], Iterator[Figure]]] = {
         "start": lambda: start(options.quick),
@@ -253,6 +273,7 @@ def main() -> None:
         "ages": ages,
         "keys": keys,
         "scale": scale,
+        "many": lambda: many(options.quick),
     }
     print(Figure("figure", "aim", "measured", "baseline, same run").line())
     for name, part in parts.items():
