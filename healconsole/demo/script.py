@@ -16,8 +16,9 @@ from healconsole.demo.layout import BAD_RELEASE, Site
 PATIENCE = 90.0
 """Seconds within which each station has to be reached."""
 LOOK_EVERY = 0.1
-"""Seconds between two looks at the log; a look at the status is a whole run of the program, so it
-is taken when the log says that there is something to see."""
+"""Seconds between two looks at the log."""
+STATUS_EVERY = 0.5
+"""Seconds between two looks at the status, each of which is a whole run of the program."""
 PACE = 2
 """How many times faster than on the screen the healers of the script cycle."""
 
@@ -76,8 +77,8 @@ class Player:
             return []
         return [orjson.loads(line) for line in lines]
 
-    def station(self, name: str, reached: Callable[[], object]) -> None:
-        """Wait for a station and say so.
+    def station(self, name: str, reached: Callable[[], object], every: float = LOOK_EVERY) -> None:
+        """Wait for a station, with a look ``every`` so many seconds, and say so.
 
         Raises:
             NotReachedError: it was not reached within ``PATIENCE``.
@@ -86,7 +87,7 @@ class Player:
         while not reached():
             if time.monotonic() - began > PATIENCE:
                 raise NotReachedError(f"station not reached in {PATIENCE:.0f} s: {name}")
-            time.sleep(LOOK_EVERY)
+            time.sleep(every)
         print(f"  ✔ {time.monotonic() - began:5.1f} s  {name}", flush=True)
 
     def has_event(self, healer: str, outcome: str, **fields: str) -> bool:
@@ -140,7 +141,7 @@ def _peace(player: Player) -> None:
         ]  # fmt: skip
         return len(beating) == 3
 
-    player.station("three healers beat", all_known)
+    player.station("three healers beat", all_known, STATUS_EVERY)
     player.station(
         "disk-reaper rehearses: dry-run", lambda: player.has_event("disk-reaper", "dry-run")
     )
@@ -176,7 +177,7 @@ def _fleet_lock(player: Player) -> None:
         locks = player.status()[""]["locks"]
         return any(lock["key"] == "broker" and lock["state"] == "held" for lock in locks)
 
-    player.station("the fleet lock is held by web-08", held)
+    player.station("the fleet lock is held by web-08", held, STATUS_EVERY)
     tell(player.site, "hang-broker")
     hung = 1
 
@@ -223,6 +224,7 @@ def _stale(player: Player) -> None:
     player.station(
         "a killed healer is seen as stale",
         lambda: player.status()["broker-restarter"]["heartbeat"]["state"] == "stale",
+        STATUS_EVERY,
     )
 
 
@@ -243,6 +245,7 @@ def _repair(player: Player) -> None:
     player.station(
         "the dead healer runs again",
         lambda: player.status()["broker-restarter"]["heartbeat"]["state"] == "fresh",
+        STATUS_EVERY,
     )
 
 
