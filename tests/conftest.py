@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -27,6 +28,9 @@ def pytest_configure() -> None:
     dozen times, which proves nothing here: what a disk keeps, ``tests/crash`` asks a file system
     of its own.
     """
+    # A job in the background begins with SIGINT ignored, and so would all that the tests start.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.dont_write_bytecode = False
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if "TMPDIR" not in os.environ and _has_room(IN_MEMORY):

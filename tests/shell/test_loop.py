@@ -193,7 +193,7 @@ def test_the_callers_code_sees_the_callers_variables(
 
 
 def test_the_loop_goes_on_at_its_interval_after_each_failure(live: ShellSite) -> None:
-    process = live.limited(ACTION_TIMEOUT="0.3", CHECK_TIMEOUT="0.3", INTERVAL="0.5").start(
+    process = live.limited(ACTION_TIMEOUT="1", CHECK_TIMEOUT="1", INTERVAL="0.5").start(
         """
         hangs() { sleep 30; }
         detect() {
