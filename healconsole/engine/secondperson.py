@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, NoReturn
 
 from healconsole.core.frozen import replace
 from healconsole.core.plan import ActPlan, ActRefused
 from healconsole.core.request import Request, not_a_second
 from healconsole.core.requestdoc import seal
-from healconsole.core.words import Outcome
 from healconsole.engine.reasons import BREAK_GLASS, checked_reason
 from healconsole.stores import requestfiles, requests, undofiles
-from healconsole.stores.apply import Applied, apply_request, decline_request
+from healconsole.stores.apply import (
+    Applied,
+    apply_request,
+    audit_failure,
+    decline_request,
+    request_event,
+)
 from healconsole.stores.files import Missing, Unreadable
 from healconsole.stores.requests import NoRequest
 from healconsole.stores.trust import Untrusted
@@ -37,21 +41,15 @@ def ask_for(desk: OperatorDesk, plan: ActPlan, reason: str, incident: str) -> No
             desk.root, plan, desk.operator.record(), reason, incident, desk.clock(),
             desk.second_within,
         )  # fmt: skip
-        desk.writer().append(
-            sync=True,
-            healer=plan.healer,
-            outcome=Outcome.OPERATOR_REQUEST,
-            scope=plan.scope or "",
-            reason=f"request {request.id}, {plan.verb}: {reason}",
-            operator=desk.operator.record(),
-            incident=incident,
-            before=plan.before,
-            after=plan.after,
-            pid=os.getpid(),
-            trigger="operator",
-        )
-        requests.keep(desk.root, request)
-    except (Missing, Untrusted, Unreadable, OSError) as error:
+        raw = requests.told(request)
+        event = request_event(request)
+        desk.writer().append(sync=True, **event)
+        try:
+            requests.keep(desk.root, request.id, raw)
+        except (Missing, Untrusted, Unreadable, OSError) as error:
+            audit_failure(desk.writer(), event, f"was not asked for: {error}")
+            raise
+    except (Missing, Untrusted, Unreadable, OSError, ValueError) as error:
         raise ActRefused(f"a second person is needed, and cannot be asked: {error}") from error
     minutes = round(desk.second_within / 60)
     raise SecondPersonNeeded(

@@ -158,6 +158,20 @@ def apply_request(
     return Applied(undo_record, problem)
 
 
+def request_event(request: Request) -> EventFields:
+    """The event that tells that ``request`` was made."""
+    event: EventFields = {
+        "healer": request.healer,
+        "outcome": Outcome.OPERATOR_REQUEST,
+        "scope": request.scope or "",
+        "before": request.before,
+        "after": request.after,
+    }
+    said = f"request {request.id}, {request.verb}: {request.reason}"
+    _tell_who(event, request.operator, said, request.incident)
+    return event
+
+
 def decline_request(
     root: str | os.PathLike[str],
     request: Request,

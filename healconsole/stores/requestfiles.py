@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-import orjson
-
 from healconsole.core.request import Asked, Request
 from healconsole.core.scopes import is_healer_name
 from healconsole.core.words import Outcome
+from healconsole.stores import rawjson
 from healconsole.stores.files import (
     Missing,
     Unreadable,
@@ -25,7 +24,9 @@ from healconsole.stores.trust import Untrusted, check_dir, check_file
 FOLDER: Final = ".requests"
 """Below the state root."""
 
-_LIMIT: Final = 65_536
+LIMIT: Final = 65_536
+"""Bytes of a request that are read."""
+
 _MOST: Final = 100
 _TEXTS: Final = ("verb", "reason", "incident", "before", "after")
 _LINES: Final = ("now_lines", "after_lines", "next_lines", "warnings")
@@ -76,9 +77,9 @@ def _names(fd: int) -> list[str]:
 def _read(fd: int, name: str) -> Request | None:
     """The request of that name; None if it is none, or not one that can be trusted."""
     try:
-        raw, info = read_name(fd, name, _LIMIT)
+        raw, info = read_name(fd, name, LIMIT)
         check_file(info, name)
-        found = orjson.loads(raw)
+        found = rawjson.load(raw)
         files = tuple(Asked(**each) for each in found.pop("files"))
         lines = {key: tuple(map(str, found.pop(key, ()))) for key in _LINES}
         request = Request(**{**found, "files": files, **lines})

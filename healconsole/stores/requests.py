@@ -15,14 +15,13 @@ from hashlib import sha256
 from secrets import token_hex
 from typing import Any
 
-import orjson
-
 from healconsole.core.plan import ActPlan
 from healconsole.core.request import Asked, Request
+from healconsole.stores import rawjson
 from healconsole.stores.changes import bytes_at
 from healconsole.stores.files import Missing, Unreadable, open_below_dir, open_dir
-from healconsole.stores.requestfiles import FOLDER, folder
-from healconsole.stores.writing import write_all
+from healconsole.stores.requestfiles import FOLDER, LIMIT, folder
+from healconsole.stores.writing import write_new
 
 
 class NoRequest(Exception):  # noqa: N818 - an answer
@@ -75,22 +74,29 @@ def found_at(fd: int, path: str) -> str:
     return "absent" if found is None else f"sha256:{sha256(found).hexdigest()}"
 
 
-def keep(root: str | os.PathLike[str], request: Request) -> None:
-    """Write ``request`` where a second person's console looks.
+def told(request: Request) -> bytes:
+    """The file of ``request``.
 
     Raises:
-        OSError: it cannot be written.
-        Untrusted: somebody else could have put requests there.
+        ValueError: it would be too large to be read again.
+    """
+    raw = rawjson.dump(asdict(request))
+    if len(raw) > LIMIT:
+        raise ValueError(f"the request is larger than {LIMIT} bytes: ask for less at once")
+    return raw
+
+
+def keep(root: str | os.PathLike[str], name: str, raw: bytes) -> None:
+    """Write what is ``told`` of the request ``name`` where a second person's console looks.
+
+    Raises:
+        OSError: it cannot be written; there is no such request then.
+        Missing, Unreadable, Untrusted: the directory is not there, or somebody else could
+            have put requests there.
     """
     make_folder(root)
     with folder(root) as fd:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        file = os.open(request.id, flags, 0o600, dir_fd=fd)
-        try:
-            write_all(file, orjson.dumps(asdict(request)))
-            os.fsync(file)
-        finally:
-            os.close(file)
+        write_new(fd, name, raw)
         os.fsync(fd)
 
 

@@ -10,16 +10,15 @@ import os
 from contextlib import suppress
 from typing import Any, Final
 
-import orjson
-
 from healconsole.core.frozen import replace
+from healconsole.stores import rawjson
 from healconsole.stores.apply import UndoRecord
 from healconsole.stores.changes import Done
 from healconsole.stores.files import Missing, Unreadable, components, read_name
 from healconsole.stores.requestfiles import folder
 from healconsole.stores.requests import make_folder
 from healconsole.stores.trust import Untrusted, check_file
-from healconsole.stores.writing import write_all
+from healconsole.stores.writing import write_new
 
 FOLDER: Final = ".undo"
 """Below the state root."""
@@ -37,52 +36,33 @@ def keep(root: str | os.PathLike[str], record: UndoRecord, login_uid: int | None
     Args:
         root: the state root.
         record: the act.
-        login_uid: whose it is, as the kernel knows.
+        login_uid: whose it is, as the kernel knows; None if nobody may take it back alone.
 
     Returns:
         Why it could not be kept; empty if it was.
     """
-    told = orjson.dumps(
-        {
-            "act": record.act,
-            "login_uid": login_uid,
-            "healer": record.healer,
-            "verb": record.verb,
-            "scope": record.scope,
-            "before": record.before,
-            "after": record.after,
-            "done": [
-                [done.path, _text(done.before), _text(done.after), done.aside]
-                for done in record.done
-            ],
-        }
-    )
-    if len(told) > _LIMIT:
-        return f"it is larger than {_LIMIT} bytes"
     draft = f".{record.healer}.{record.act}"
     try:
+        told = _told(record, login_uid)
+        if len(told) > _LIMIT:
+            return f"it is larger than {_LIMIT} bytes"
         make_folder(root, FOLDER)
         with folder(root, FOLDER) as fd:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            file = os.open(draft, flags, 0o600, dir_fd=fd)
-            try:
-                write_all(file, told)
-                os.fsync(file)
-            finally:
-                os.close(file)
+            write_new(fd, draft, told)
             try:
                 os.rename(draft, record.healer, src_dir_fd=fd, dst_dir_fd=fd)
-            except OSError:
+            except BaseException:
                 os.unlink(draft, dir_fd=fd)
                 raise
             os.fsync(fd)
-    except (Missing, Unreadable, Untrusted, OSError) as error:
+    except (Missing, Unreadable, Untrusted, OSError, TypeError, ValueError) as error:
+        # The act is done by now: whatever is wrong here, the caller has to be able to say so.
         return str(error)
     return ""
 
 
 def kept(root: str | os.PathLike[str], healer: str) -> tuple[UndoRecord, int | None]:
-    """The last act on ``healer``, and the login uid of who did it.
+    """The last act on ``healer``, and the login uid of who did it alone.
 
     Raises:
         NoUndo: there is none, or it is not to be trusted.
@@ -91,7 +71,7 @@ def kept(root: str | os.PathLike[str], healer: str) -> tuple[UndoRecord, int | N
         with folder(root, FOLDER) as fd:
             raw, info = read_name(fd, healer, _LIMIT)
             check_file(info, f"{FOLDER}/{healer}")
-        found = orjson.loads(raw)
+        found = rawjson.load(raw)
         record, login_uid = _record(found), found["login_uid"]
     except Missing as error:
         raise NoUndo(f"no act on {healer} is kept that could be taken back") from error
@@ -113,6 +93,24 @@ def drop(root: str | os.PathLike[str], record: UndoRecord) -> None:
         if kept(root, record.healer)[0].act == record.act:
             with folder(root, FOLDER) as fd:
                 os.unlink(record.healer, dir_fd=fd)
+
+
+def _told(record: UndoRecord, login_uid: int | None) -> bytes:
+    return rawjson.dump(
+        {
+            "act": record.act,
+            "login_uid": login_uid,
+            "healer": record.healer,
+            "verb": record.verb,
+            "scope": record.scope,
+            "before": record.before,
+            "after": record.after,
+            "done": [
+                [done.path, _text(done.before), _text(done.after), done.aside]
+                for done in record.done
+            ],
+        }
+    )
 
 
 def _record(found: dict[str, Any]) -> UndoRecord:

@@ -183,6 +183,26 @@ def write_all(fd: int, data: bytes) -> None:
         view = view[os.write(fd, view) :]
 
 
+def write_new(dir_fd: int, name: str, data: bytes) -> None:
+    """Make the file ``name``, for nobody but the caller: whole and on the disk, or not at all.
+
+    Raises:
+        FileExistsError: something has that name.
+        OSError: it could not be written; nothing is left behind.
+    """
+    fd = os.open(name, _CREATE, 0o600, dir_fd=dir_fd)
+    try:
+        try:
+            write_all(fd, data)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+    except BaseException:
+        with suppress(OSError):  # the first error says what is wrong with the disk
+            os.unlink(name, dir_fd=dir_fd)
+        raise
+
+
 def sweep_scratch(dir_fd: int, older_than: float) -> None:
     """Remove temporaries that a killed writer left before ``older_than`` (epoch seconds).
 

@@ -68,6 +68,20 @@ def test_the_last_act_is_taken_back_from_another_session_if_nothing_changed_sinc
     assert site.run("undo", *words).returncode == 1, "it is taken back once"
 
 
+def test_an_act_on_a_scope_that_is_not_utf8_says_that_it_was_done(site: Site) -> None:
+    """The scopes of a legacy healer are names of files, which are bytes."""
+    file = site.state / "worker-queue-healer" / "cb" / os.fsdecode(b"caf\xe9")
+    (site.state / CB).rename(file)
+    before = file.read_bytes()
+    done = site.run("reset", "worker-queue-healer", "--reason", "rolled back")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert file.read_text().split()[4] == "half-open"
+    assert site.events()[-1]["outcome"] == "operator-done"
+    undone = site.run("undo", "worker-queue-healer", "--reason", "too early")
+    assert (undone.returncode, undone.stderr) == (0, "")
+    assert file.read_bytes() == before
+
+
 def test_what_somebody_else_could_have_put_there_is_not_written_back(site: Site) -> None:
     words = ("undo", "worker-queue-healer", "--reason", "x")
     assert site.run("trip", "worker-queue-healer", "--reason", "x").returncode == 0

@@ -237,3 +237,42 @@ def test_requests_that_a_healer_could_have_written_are_not_believed(
     os.chown(folder, 65_534, 65_534)
     with pytest.raises(ActRefused, match="belongs to uid 65534"):
         replace(desk, operator=GRACE).approve(wanted, reason="seen")
+
+
+def test_a_scope_that_is_not_utf8_is_asked_for_approved_and_taken_back(
+    site: Site, desk: OperatorDesk
+) -> None:
+    """Scopes of legacy healers are names of files, which are bytes."""
+    file = site.state / "cb" / os.fsdecode(b"caf\xe9")
+    (site.state / "cb" / "fix").rename(file)
+    with pytest.raises(SecondPersonNeeded):
+        desk.apply(desk.plan_reset(desk.read("h")), reason="repaired")
+    (request,) = desk.waiting()
+    assert request.files[0].path == "cb/caf\udce9"
+    shown = seal(read_request(published(request), "web1"))
+    replace(desk, operator=GRACE).approve(request.id, reason="seen", as_shown=shown)
+    assert file.read_text().split()[4] == "half-open"
+    alone = f"{BREAK_GLASS} nobody is there"
+    desk.undo(desk.last_act("h", reason=alone), reason=alone)
+    assert file.read_text() == OPEN
+
+
+def test_a_request_that_cannot_be_kept_is_none_and_the_log_says_so(
+    site: Site, desk: OperatorDesk
+) -> None:
+    (site.root / FOLDER).touch()
+    with pytest.raises(ActRefused, match="cannot be asked"):
+        desk.apply(desk.plan_reset(desk.read("h"), "fix"), reason="repaired")
+    told, correction = site.events()
+    assert told["outcome"] == "operator-request"
+    assert correction["reason"].startswith("the act was not asked for: ")
+
+
+def test_a_request_that_would_be_too_large_to_read_is_not_asked_for(
+    site: Site, desk: OperatorDesk
+) -> None:
+    for number in range(800):
+        (site.state / "cb" / f"fix{number}").write_text(OPEN)
+    with pytest.raises(ActRefused, match="ask for less at once"):
+        desk.apply(desk.plan_reset(desk.read("h")), reason="repaired")
+    assert not site.audit.exists()
