@@ -160,11 +160,13 @@ _heal_child_body() {
 }
 _heal_child_settle() {
   [[ $_heal_settle == *[1-9]* ]] || return 0
+  # The caller's locale may want a comma in a fraction.
+  local LC_ALL=C
   # On a pipe of its own: what wakes the healer must not cut the settling short.
   if _heal_nap_open; then
     IFS= read -r -t "$_heal_settle" -u "$_heal_nap_fd" || :
   else
-    sleep "$_heal_settle"
+    LC_ALL=C sleep "$_heal_settle"
   fi
 }
 

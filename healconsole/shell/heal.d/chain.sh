@@ -16,7 +16,6 @@ _heal_open_log() {
     [[ ! -L $_heal_audit ]] && [[ -f $_heal_audit || ! -e $_heal_audit ]] || return 1
     _heal_why='cannot be opened'
     { exec {_heal_log_fd}>>"$_heal_audit"; } 2>/dev/null || return 1
-    _heal_why='is locked by another writer'
     rc=0
     _heal_hold_log "$left" || rc=$?
     # It may have been rotated while this waited.
@@ -26,6 +25,7 @@ _heal_open_log() {
       # A flock older than util-linux 2.31: it costs another fork.
       _heal_no_fork=''
     elif ((rc)); then
+      ((rc == 1)) || _heal_why="cannot be locked: flock ended with exit code $rc"
       return 1
     fi
     _heal_ticks
@@ -41,17 +41,20 @@ _heal_open_log() {
 _heal_hold_log() {
   local sign='' rc=1 within
   printf -v within '%d.%03d' $(($1 / 1000)) $(($1 % 1000))
+  _heal_why='cannot be locked: there is no pipe to be had'
   _heal_pipe || return 1
   _heal_text_r=$_heal_pr _heal_text_w=$_heal_pw
   _heal_pipe || return 1
   _heal_end_r=$_heal_pr _heal_end_w=$_heal_pw
+  # In the caller's locale a fraction may begin with a comma.
   # shellcheck disable=SC2086 # one word or none
   { exec {_heal_hash_fd}< <(
     trap '' INT TERM HUP QUIT USR1
     exec {_heal_text_w}>&- {_heal_end_w}>&-
-    exec flock $_heal_no_fork -x -w "$within" "/proc/self/fd/$_heal_log_fd" \
+    LC_ALL=C exec flock $_heal_no_fork -x -w "$within" "/proc/self/fd/$_heal_log_fd" \
       sha256sum /dev/null "/proc/self/fd/$_heal_text_r" "/proc/self/fd/$_heal_end_r" 2>/dev/null
   ); } 2>/dev/null || return 1
+  _heal_why='is locked by another writer'
   while ((rc)); do
     rc=0
     IFS= read -r -t 30 -u "$_heal_hash_fd" sign || rc=$?

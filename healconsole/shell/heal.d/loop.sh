@@ -146,14 +146,21 @@ _heal_daemon() {
 
 # Be the only one of this healer's name, or say who is.
 _heal_singleton() {
-  local path=$_heal_dir/.singleton pid start tries=20 how=(-n) who='in a process that cannot be named'
+  local path=$_heal_dir/.singleton pid start tries=20 rc how=(-n) who='in a process that cannot be named'
   if [[ -L $path || (-e $path && ! -f $path) ]] || ! { exec {_heal_single_fd}<>"$path"; } 2>/dev/null; then
     heal_log "$path cannot be opened"
     return 1
   fi
   # Where no living process is named, a command that outlived its healer holds the lock, for as long as
   # it takes, or a healer that is about to write its name.
-  until flock -x "${how[@]}" "$_heal_single_fd" 2>/dev/null; do
+  until LC_ALL=C flock -x "${how[@]}" "$_heal_single_fd" 2>/dev/null; do
+    rc=$?
+    if ((rc > 1)); then
+      exec {_heal_single_fd}>&-
+      _heal_single_fd=''
+      heal_log "$path cannot be locked: flock ended with exit code $rc"
+      return 1
+    fi
     _heal_line "$path" || _heal_raw=''
     pid=${_heal_raw%% *} start=${_heal_raw##* }
     if [[ -n $pid && ${#pid} -le 10 && $pid != *[^0-9]* ]] && _heal_start_time "$pid" && [[ $_heal_text == "$start" ]]; then
