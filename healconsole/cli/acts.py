@@ -25,7 +25,7 @@ from healconsole.core.snapshot import HealerState, Snapshot
 from healconsole.core.text import visible
 from healconsole.core.told import readable
 from healconsole.engine.operators import OperatorDesk, identify
-from healconsole.engine.reasons import BREAK_GLASS
+from healconsole.engine.reasons import BREAK_GLASS, goes_alone
 from healconsole.engine.secondperson import SecondPersonNeeded
 from healconsole.stores.apply import Applied, ChangedUnderneath, NotApplied
 from healconsole.stores.auditlog import AuditUnwritable
@@ -108,8 +108,8 @@ def _do(args: argparse.Namespace, scene: Scene, make_plan: Callable[[], ActPlan]
         ) from error
     _tell(plan)
     _tell_undo(applied)
-    if plan.verb in scene.desk.four_eyes:
-        show(paint("  !     BREAK-GLASS: done without a second person; the log says so", "bad"))
+    if goes_alone(scene.desk.four_eyes, plan.verb, reason):
+        _tell_alone()
     if applied.problem:
         complain(f"it was done, but its result is not in the log: {applied.problem}")
     return DONE
@@ -135,6 +135,8 @@ def undo(args: argparse.Namespace) -> int:
     show(f"{paint('✔', 'good')} took back {visible(record.verb)} {visible(args.name)}")
     show(f"  was   {visible(readable(record.after, offset))}")
     show(f"  is    {visible(readable(record.before, offset))}")
+    if goes_alone(scene.desk.four_eyes, "undo", reason):
+        _tell_alone()
     if applied.problem:
         complain(f"it was done, but its result is not in the log: {applied.problem}")
     return DONE
@@ -154,7 +156,7 @@ def approve(args: argparse.Namespace) -> int:
             return DONE
         request, applied = desk.approve(args.id, reason=args.reason, as_shown=args.as_shown)
     show(f"{paint('✔', 'good')} {_request_line(request, now)}")
-    _tell_undo(applied)
+    _tell_undo(applied, "--break-glass ")
     return DONE
 
 
@@ -189,12 +191,17 @@ def _refusals(args: argparse.Namespace, what: str = "") -> Iterator[None]:
         raise RefusedError(f"{args.verb} {what}: {error}") from error
 
 
-def _tell_undo(applied: Applied) -> None:
+def _tell_undo(applied: Applied, more: str = "") -> None:
     record = applied.undo
     if applied.unkept:
         complain(f"it was done, and healconsole undo will not know it: {applied.unkept}")
     else:
-        show(f"  undo  healconsole undo {visible(record.healer)} --act {record.act} --reason …")
+        name = visible(record.healer)
+        show(f"  undo  healconsole undo {name} --act {record.act} {more}--reason …")
+
+
+def _tell_alone() -> None:
+    show(paint("  !     BREAK-GLASS: done without a second person; the log says so", "bad"))
 
 
 def _request_line(request: Request, now: float) -> str:

@@ -29,7 +29,7 @@ from healconsole.core.frozen import Frozen, replace
 from healconsole.core.request import Request
 from healconsole.core.snapshot import CatalogEntry, HealerState
 from healconsole.engine import secondperson
-from healconsole.engine.reasons import BREAK_GLASS, checked_reason, is_break_glass
+from healconsole.engine.reasons import BREAK_GLASS, checked_reason, goes_alone, is_break_glass
 from healconsole.stores import undofiles
 from healconsole.stores.apply import Applied, UndoRecord, apply_plan, undo
 from healconsole.stores.auditlog import AuditWriter
@@ -211,8 +211,9 @@ class OperatorDesk(Frozen):
         """The last act on ``healer``, of whatever session, to take it back for a reason.
 
         Raises:
-            ActRefused: none is kept; or acts want a second person here, and it is not the
-                caller's own: to take another's trip back is a reset by one person.
+            ActRefused: none is kept; or acts want a second person here, and the caller's login
+                did not do it alone: to take another's trip back is a reset by one person, and
+                what took two persons would be taken back by one.
         """
         try:
             record, login_uid = undofiles.kept(self.root, healer)
@@ -221,8 +222,8 @@ class OperatorDesk(Frozen):
         own = login_uid is not None and login_uid == self.operator.login_uid
         if self.four_eyes and not own and not is_break_glass(reason):
             raise ActRefused(
-                f"the last act on {healer} ({record.verb}) is not your own login's: where acts "
-                f"want a second person, act anew, or begin the reason with {BREAK_GLASS!r}"
+                f"the last act on {healer} ({record.verb}) is not your own login's alone: where "
+                f"acts want a second person, act anew, or begin the reason with {BREAK_GLASS!r}"
             )
         return record
 
@@ -263,7 +264,8 @@ class OperatorDesk(Frozen):
         if not is_break_glass(reason):
             return reason
         why = checked_reason(reason[len(BREAK_GLASS) :])
-        return f"BREAK-GLASS, no second person: {why}" if verb in self.four_eyes else why
+        alone = goes_alone(self.four_eyes, verb, reason)
+        return f"BREAK-GLASS, no second person: {why}" if alone else why
 
     def writer(self) -> AuditWriter:
         """The audit log, to append an operator's event to."""

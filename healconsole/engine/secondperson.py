@@ -103,9 +103,8 @@ def approve(
         )
     except NoRequest as error:
         raise ActRefused(str(error)) from error
-    return request, replace(
-        applied, unkept=undofiles.keep(desk.root, applied.undo, desk.operator.login_uid)
-    )
+    # Nobody's own: what took two persons is not taken back by either of them alone.
+    return request, replace(applied, unkept=undofiles.keep(desk.root, applied.undo, None))
 
 
 def decline(desk: OperatorDesk, wanted: str, *, reason: str, as_shown: str = "") -> Request:

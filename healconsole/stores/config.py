@@ -43,6 +43,9 @@ _TEXT_LIMIT: Final = 256
 FOUR_EYES: Final = frozenset({"trip", "reset", "dry-run", "release", "undo"})
 """Acts that can want a second person."""
 
+SECOND_WITHIN_S: Final = 900.0
+"""For how long they can be approved unless the configuration says otherwise."""
+
 _EMPTY: Final[Mapping[str, str]] = {}
 
 
@@ -67,7 +70,7 @@ class Config(Frozen):
     """The operator's name where an account is shared; empty = the login's."""
     four_eyes: frozenset[str] = frozenset()
     """Acts that want a second person."""
-    second_within: float = 900.0
+    second_within: float = SECOND_WITHIN_S
     """Seconds for which one can be approved."""
     incident: str = ""
     """What the incident field of the dialogs starts with."""
@@ -254,8 +257,9 @@ def _operators(machine: Sequence[ConfigFile], files: Sequence[ConfigFile]) -> di
     """
     rules = _operators_of(machine)
     found = _operators_of([*machine, *files])
-    if "second_within" in rules:
-        found["second_within"] = min(rules["second_within"], found["second_within"])
+    if rules.get("four_eyes") or "second_within" in rules:
+        most = rules.get("second_within", SECOND_WITHIN_S)
+        found["second_within"] = min(most, found.get("second_within", most))
     return found
 
 

@@ -82,6 +82,18 @@ def test_an_act_on_a_scope_that_is_not_utf8_says_that_it_was_done(site: Site) ->
     assert file.read_bytes() == before
 
 
+def test_going_alone_is_told_on_the_screen_and_in_the_log(site: Site) -> None:
+    config = site.root / "healconsole.toml"
+    config.write_text('[operators]\nfour_eyes = ["reset"]\n')
+    words = ("worker-queue-healer", "--config", str(config), "--reason", "nobody answers")
+    assert "wants a second person" in site.run("reset", *words).stderr
+    assert "BREAK-GLASS" not in site.run("trip", *words, "--break-glass").stdout
+    assert site.events()[-2]["reason"] == "nobody answers", "a trip wants one person only"
+    undone = site.run("undo", *words, "--break-glass")
+    assert (undone.returncode, "BREAK-GLASS" in undone.stdout) == (0, True), undone.stderr
+    assert site.events()[-2]["reason"] == "BREAK-GLASS, no second person: nobody answers"
+
+
 def test_what_somebody_else_could_have_put_there_is_not_written_back(site: Site) -> None:
     words = ("undo", "worker-queue-healer", "--reason", "x")
     assert site.run("trip", "worker-queue-healer", "--reason", "x").returncode == 0

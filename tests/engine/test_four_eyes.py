@@ -188,10 +188,33 @@ def test_the_trip_of_another_is_not_taken_back_by_one_person(
     nobody = replace(only_reset, operator=replace(ADA, login_uid=None))
     with pytest.raises(ActRefused, match="not your own login's"):
         nobody.last_act("h", reason="go on")
-    replace(only_reset, operator=GRACE).last_act("h", reason=f"{BREAK_GLASS} nobody is there")
     replace(only_reset, operator=GRACE, four_eyes=frozenset()).last_act("h", reason="go on")
     only_reset.undo(only_reset.last_act("h", reason="too early"), reason="too early")
     assert (site.state / "cb" / "fix").read_text() == before
+    assert site.events()[-2]["reason"] == "too early"
+
+
+def test_taking_another_s_act_back_alone_is_loud(site: Site, desk: OperatorDesk) -> None:
+    """Also where ``undo`` is not named: that it is another's is why it wants a second person."""
+    only_reset = replace(desk, four_eyes=frozenset({"reset"}))
+    only_reset.apply(only_reset.plan_trip(desk.read("h"), "fix"), reason="stop")
+    grace, alone = replace(only_reset, operator=GRACE), f"{BREAK_GLASS} nobody is there"
+    grace.undo(grace.last_act("h", reason=alone), reason=alone)
+    assert site.events()[-2]["reason"] == "BREAK-GLASS, no second person: nobody is there"
+
+
+def test_what_took_two_persons_is_taken_back_by_neither_alone(
+    site: Site, desk: OperatorDesk
+) -> None:
+    ada = replace(desk, four_eyes=frozenset({"reset"}))
+    grace = replace(ada, operator=GRACE)
+    grace.approve(asked(ada), reason="seen")
+    for either in (ada, grace):
+        with pytest.raises(ActRefused, match="not your own login's alone"):
+            either.last_act("h", reason="changed my mind")
+    alone = f"{BREAK_GLASS} nobody is there"
+    grace.undo(grace.last_act("h", reason=alone), reason=alone)
+    assert (site.state / "cb" / "fix").read_text() == OPEN
 
 
 def test_what_wants_no_second_person_is_done_at_once(site: Site, desk: OperatorDesk) -> None:

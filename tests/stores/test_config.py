@@ -195,6 +195,11 @@ def test_the_rules_of_the_machine_hold_whatever_else_is_said(tmp_path: Path) -> 
     assert load_config({"config": str(own)}, {}, [machine]).theme == "", "only rules hold"
     own.write_text('[operators]\nsecond_within = "1m"\n')
     assert load_config({"config": str(own)}, {}, [machine]).second_within == 60
+    machine.write_text('[operators]\nfour_eyes = ["reset"]\n')
+    for within, holds in (("365d", 900), ("1m", 60)):
+        own.write_text(f'[operators]\nsecond_within = "{within}"\n')
+        assert load_config({}, {}, [machine, own]).second_within == holds
+        assert load_config({"config": str(own)}, {}, [machine]).second_within == holds
     machine.write_text('read_only = "perhaps"\n')
     with pytest.raises(ConfigError, match="read_only: must be true or false"):
         load_config({"config": str(own)}, {}, [machine])

@@ -124,6 +124,7 @@ async def test_a_second_person_approves_and_declines_on_another_host(far: Far) -
                 assert says in recording.text()
             else:
                 assert not isinstance(recording.app.screen, ApproveElsewhere)
+                assert recording.app.session.done == [], "`u` is for what one did alone"
     assert far.outcomes() == [("operator-request", "one"), ("operator-reset", "one")]
     assert far.events()[1]["operator"]["approved_by"]["login_uid"] == 4002  # type: ignore[index]
     assert wanted in str(far.events()[1]["reason"])

@@ -167,6 +167,7 @@ async def test_another_login_sees_the_request_and_approves_it(site: Path) -> Non
         await bo.press_button()
         await bo.holds(lambda: circuit(site) == "half-open")
         await bo.holds(lambda: not bo.asks(ApproveDialog))
+        assert bo.app.session.done == [], "what took two is not taken back by one with `u`"
         for console in (ana, bo):
             await console.until("request waits", gone=True)
     assert [event["outcome"] for event in events(site)] == [

@@ -23,7 +23,6 @@ from healconsole.stores.apply import Applied
 from healconsole.tui.dialogs.asking import AskingDialog, field
 from healconsole.tui.dialogs.choice import Choice
 from healconsole.tui.dialogs.factlines import labelled
-from healconsole.tui.dialogs.session import Done
 from healconsole.tui.ports import Acts
 from healconsole.tui.widgets.cells import Line
 from healconsole.tui.widgets.cellview import CellView
@@ -215,11 +214,9 @@ class ApproveDialog(AskingDialog):
             self.dismiss()
             return
         summary = readable(f"{request.before} → {request.after}", app.view.utc_offset_s)
-        back = ""
-        if applied.undo.can_be_taken_back:
-            app.session.done.append(Done(request.verb, request.healer_id, summary, applied.undo))
-            back = "   (u takes it back)"
-        app.say(f"approved: {request.verb} {request.target}: {summary}{back}")
+        # No `u` for it: what took two persons is not taken back by one who is in passing.
+        app.session.overtaken(request.healer_id)
+        app.say(f"approved: {request.verb} {request.target}: {summary}")
         if applied.problem:
             app.say(f"it was done, but its result is not in the log: {applied.problem}", bad=True)
         self.dismiss()

@@ -74,7 +74,7 @@ class Elsewhere(ActDialog):
         if answer.came is Came.DONE and record.can_be_taken_back:
             app = self.console_app
             summary = readable(f"{plan.before} → {plan.after}", app.view.utc_offset_s)
-            app.session.done.append(Done(plan.verb, plan.healer, summary, record))
+            app.session.add(Done(plan.verb, plan.healer, summary, record))
         self.draw()
 
     def _all_answered(self) -> None:

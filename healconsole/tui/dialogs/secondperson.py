@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from healconsole.engine.reasons import BREAK_GLASS, is_break_glass
+from healconsole.engine.reasons import BREAK_GLASS, goes_alone, is_break_glass
 from healconsole.tui.dialogs.factlines import labelled
 from healconsole.tui.ports import Acts
 from healconsole.tui.widgets.cells import Line
@@ -26,10 +26,10 @@ def lacks_why(reason: str) -> bool:
 
 def second_lines(acts: Acts, verb: str, reason: str, width: int) -> list[Line]:
     """Say that the act is only asked for, or loudly that it goes without a second person."""
+    if goes_alone(acts.four_eyes, verb, reason):
+        return labelled("ALONE", (_ALONE,), width, "alarm")
     if verb not in acts.four_eyes:
         return []
-    if is_break_glass(reason):
-        return labelled("ALONE", (_ALONE,), width, "alarm")
     if verb == "undo":
         return labelled("request", (_UNDO,), width, "warn")
     minutes = round(acts.second_within / 60)

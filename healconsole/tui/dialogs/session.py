@@ -35,6 +35,22 @@ class ActSession:
     """Set when the console ends: a process that only serves to look is ended as well."""
     _uncut: set[threading.Event] = field(default_factory=set)
 
+    def add(self, act: Done) -> None:
+        """Remember an act, which ``u`` takes back next."""
+        self.overtaken(act.healer)
+        self.done.append(act)
+
+    def forget(self, act: Done) -> None:
+        """Remember an act no more that was taken back."""
+        self.done = [each for each in self.done if each is not act]
+
+    def overtaken(self, healer: str) -> None:
+        """Forget the acts on a healer elsewhere: its host keeps what takes back the last one only.
+
+        Those on this host stay: their bytes are here.
+        """
+        self.done = [act for act in self.done if act.healer != healer or act.undo.done]
+
     @contextmanager
     def uncut(self, until: threading.Event | None = None) -> Iterator[None]:
         """Keep the process from ending while the block runs, or until ``until`` is set."""

@@ -120,7 +120,7 @@ class UndoDialog(AskingDialog):
             self.tell(problem, bad=True)
             return
         app = self.console_app
-        app.session.done.remove(self.act)
+        app.session.forget(self.act)
         app.poke()
         app.say(f"taken back: {self.act.verb} {self.act.healer}")
         self.dismiss()
