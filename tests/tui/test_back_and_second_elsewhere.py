@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
+from textual.worker import WorkerCancelled
 
 from healconsole.core.request import Request
 from healconsole.core.requestdoc import published, read_request
@@ -60,7 +62,8 @@ async def take_back(pilot: Pilot[int], recording: Recording) -> None:
     while button.has_class("-active"):
         await pilot.pause(0.02)
     await pilot.press("enter")
-    await recording.app.workers.wait_for_complete()
+    with suppress(WorkerCancelled):  # a dialog that is done goes before its worker has ended
+        await recording.app.workers.wait_for_complete()
     await pilot.pause()
 
 
@@ -100,7 +103,8 @@ async def answer(pilot: Pilot[int], recording: Recording, reason: str) -> None:
     await pilot.pause()
     dialog.query_one("#act").focus()
     await pilot.press("enter")
-    await recording.app.workers.wait_for_complete()
+    with suppress(WorkerCancelled):  # a dialog that is done goes before its worker has ended
+        await recording.app.workers.wait_for_complete()
     await pilot.pause()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pytest
 from textual._time import get_time
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, Static
+from textual.worker import WorkerCancelled
 
 from healconsole.core.snapshot import Snapshot
 from healconsole.engine.operators import Operator, OperatorDesk
@@ -123,7 +124,8 @@ class Console:
         await self.holds(lambda: not button.has_class("-active"))
         await self.pilot.press("enter")
         await self.pilot.pause()
-        await self.app.workers.wait_for_complete()
+        with suppress(WorkerCancelled):  # a dialog that is done goes before its worker has ended
+            await self.app.workers.wait_for_complete()
         await self.pilot.pause()
 
     def asks(self, dialog: type[ActDialog | ApproveDialog]) -> bool:
