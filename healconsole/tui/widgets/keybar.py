@@ -21,7 +21,11 @@ class KeyHint(NamedTuple):
 
 
 class KeyBar(CellView):
-    """One line of keys, or two where the terminal is narrow. A click is as good as the key."""
+    """One line of keys, or more where the terminal is narrow. A click is as good as the key.
+
+    They never take more than a third of the terminal. What is left out then are keys before the
+    last two, which are help and quit or what waits to be done: help has them all.
+    """
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -52,15 +56,21 @@ class KeyBar(CellView):
                 return
 
     def _flow(self) -> None:
-        lines = self._wrapped()
+        lines = self._fitting()
         height = len(lines)
         if self.styles.height is None or self.styles.height.value != height:
             self.styles.height = height
         self.show_lines(lines)
 
-    def _wrapped(self) -> list[Line]:
+    def _fitting(self) -> list[Line]:
+        hints, most = list(self._hints), max(1, self.app.size.height // 3)
+        while len(lines := self._wrapped(hints)) > most and hints:
+            del hints[max(0, len(hints) - 3)]
+        return lines
+
+    def _wrapped(self, hints: Iterable[KeyHint]) -> list[Line]:
         width = self.size.width or self.app.size.width
-        pairs = [_pair(hint) for hint in self._hints]
+        pairs = [_pair(hint) for hint in hints]
         lines: list[Line] = []
         current: list[Cell] = [gap(1)]
         used = 1
