@@ -45,7 +45,7 @@ def ask_for(desk: OperatorDesk, plan: ActPlan, reason: str, incident: str) -> No
         event = request_event(request)
         desk.writer().append(sync=True, **event)
         try:
-            requests.keep(desk.root, request.id, raw)
+            requests.keep(desk.root, request.id, raw, request.at)
         except (Missing, Untrusted, Unreadable, OSError) as error:
             audit_failure(desk.writer(), event, f"was not asked for: {error}")
             raise

@@ -239,18 +239,18 @@ class FleetFeed:
             self._on_snapshot(snapshot)
 
     def _snapshot(self) -> Snapshot:
-        reader, locks = self._reader, self._locks
+        reader, locks, now = self._reader, self._locks, self._clock()
         hosts = reader.hosts.hosts
         found = reader.hosts.anomalies
         more = len(found) - _ANOMALIES_MAX
         anomalies = found[:_ANOMALIES_MAX] + ((f"and {more} more",) if more > 0 else ())
         return Snapshot(
             host=_fleet_name(len(hosts)),
-            taken_at=self._clock(),
+            taken_at=now,
             healers=reader.hosts.healers,
             hosts=hosts,
             fleet=True,
-            requests=reader.hosts.requests,
+            requests=reader.hosts.requests(now),
             locks=locks.locks,
             halt=locks.halt,
             halts=locks.halts,

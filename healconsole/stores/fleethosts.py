@@ -93,14 +93,17 @@ class FleetHosts:
             found.append(f"{self._left_off} healers are not shown: more than {HEALERS_MAX} publish")
         return tuple(found)
 
-    @property
-    def requests(self) -> tuple[Request, ...]:
-        """Acts that wait for a second person, the oldest first; also those of lost hosts."""
+    def requests(self, now: float) -> tuple[Request, ...]:
+        """Acts that wait for a second person at ``now``, in epoch seconds, the oldest first.
+
+        Also those of lost hosts, whose documents stay as they told them last.
+        """
         found = [
             request
             for known in self._known.values()
             if known.header is not None
             for request in known.header.requests
+            if request.until > now
         ]
         return tuple(sorted(found, key=lambda request: request.at)[:REQUESTS_MAX])
 

@@ -41,12 +41,19 @@ def waiting(root: str | os.PathLike[str], now: float) -> tuple[Request, ...]:
     """
     try:
         with folder(root) as fd:
-            found = [_read(fd, name) for name in _names(fd)]
+            found = all_in(fd)
     except Missing:
         return ()
-    return tuple(
-        sorted((each for each in found if each and each.until > now), key=lambda each: each.at)
-    )
+    return tuple(sorted((each for each in found if each.until > now), key=lambda each: each.at))
+
+
+def all_in(fd: int) -> list[Request]:
+    """The requests in their directory, also those whose time is over; at most a hundred files.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return [each for name in _names(fd) if (each := _read(fd, name)) is not None]
 
 
 @contextmanager

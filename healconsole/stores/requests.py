@@ -10,6 +10,7 @@ import base64
 import errno
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from hashlib import sha256
 from secrets import token_hex
@@ -20,7 +21,7 @@ from healconsole.core.request import Asked, Request
 from healconsole.stores import rawjson
 from healconsole.stores.changes import bytes_at
 from healconsole.stores.files import Missing, Unreadable, open_below_dir, open_dir
-from healconsole.stores.requestfiles import FOLDER, LIMIT, folder
+from healconsole.stores.requestfiles import FOLDER, LIMIT, all_in, folder
 from healconsole.stores.writing import write_new
 
 
@@ -86,8 +87,10 @@ def told(request: Request) -> bytes:
     return raw
 
 
-def keep(root: str | os.PathLike[str], name: str, raw: bytes) -> None:
+def keep(root: str | os.PathLike[str], name: str, raw: bytes, now: float) -> None:
     """Write what is ``told`` of the request ``name`` where a second person's console looks.
+
+    Those whose time is over go: they would be in the way of those that wait.
 
     Raises:
         OSError: it cannot be written; there is no such request then.
@@ -96,6 +99,10 @@ def keep(root: str | os.PathLike[str], name: str, raw: bytes) -> None:
     """
     make_folder(root)
     with folder(root) as fd:
+        for each in all_in(fd):
+            if each.until <= now:
+                with suppress(OSError):  # somebody else has just removed it
+                    os.unlink(each.id, dir_fd=fd)
         write_new(fd, name, raw)
         os.fsync(fd)
 

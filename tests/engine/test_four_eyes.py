@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,20 @@ def test_its_time_is_over(site: Site, desk: OperatorDesk) -> None:
     later = replace(desk, operator=GRACE, clock=lambda: site.now + 901)
     with pytest.raises(ActRefused, match="its time is over"):
         later.approve(wanted, reason="seen")
+
+
+def test_those_whose_time_is_over_are_not_in_the_way_of_those_that_wait(
+    site: Site, desk: OperatorDesk
+) -> None:
+    for passed, waiting in ((0, 1), (1, 2), (899, 3), (900, 3)):
+        later = replace(
+            desk, four_eyes=frozenset({"trip"}), clock=partial(float, site.now + passed)
+        )
+        with pytest.raises(SecondPersonNeeded):
+            later.apply(later.plan_trip(later.read("h"), "fix"), reason="stop")
+        kept = {path.name for path in (site.root / FOLDER).iterdir()}
+        assert kept == {request.id for request in later.waiting()}
+        assert len(kept) == waiting
 
 
 def test_what_changed_since_it_was_asked_is_left_alone(site: Site, desk: OperatorDesk) -> None:

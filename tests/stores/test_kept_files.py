@@ -50,7 +50,7 @@ def test_a_full_disk_leaves_what_was_kept_and_nothing_else(tmp_path: Path) -> No
     assert os.listdir(tmp_path / undofiles.FOLDER) == ["h"]  # noqa: PTH208 - all names
     assert undofiles.kept(tmp_path, "h")[0].act == "0a1b2c"
     with disk_full(), pytest.raises(OSError, match="too large"):
-        requests.keep(tmp_path, "a1b2c3", b"{" + b" " * 64 + b"}")
+        requests.keep(tmp_path, "a1b2c3", b"{" + b" " * 64 + b"}", 7.0)
     assert list((tmp_path / requestfiles.FOLDER).iterdir()) == []
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from healconsole.core import requestdoc
 from healconsole.core.auditline import AuditEvent
 from healconsole.core.auditparse import format_event
 from healconsole.core.hostdoc import DOC_MAX
@@ -19,6 +20,7 @@ from healconsole.core.snapshot import HealerState, Snapshot
 from healconsole.core.view import healer_row
 from healconsole.core.words import SourceState
 from healconsole.stores.fleetfeed import FleetReader
+from healconsole.stores.fleethosts import REQUESTS_MAX
 from healconsole.stores.fleetkeys import AUDIT, CHANGED, HOST, HOSTS, POSITION
 from healconsole.stores.logposition import entries_since
 from healconsole.stores.publish import Publisher
@@ -147,15 +149,33 @@ def test_who_waits_for_a_second_person_is_told_and_told_again_when_nobody_does(
     assert host.tell(waits, NOW)
     assert not host.tell(waits, NOW + 1)
     eye.look()
-    (found,) = eye.reader.hosts.requests
+    (found,) = eye.reader.hosts.requests(NOW)
     assert (found.target, found.id, found.files) == (f"web-07/{asked.target}", asked.id, ())
     assert seal(found) == seal(asked)
     assert host.tell(scenes.healthy(), NOW + 2), "it was approved: the fleet is told"
     eye.look()
-    assert eye.reader.hosts.requests == ()
+    assert eye.reader.hosts.requests(NOW) == ()
     host.tell(waits, asked.until + 1)
     eye.look()
-    assert eye.reader.hosts.requests == (), "its time is over"
+    assert eye.reader.hosts.requests(NOW) == (), "its time is over"
+
+
+def test_requests_whose_time_is_over_leave_room_for_those_that_wait(
+    publisher: Make, eye: Eye
+) -> None:
+    """A host that is lost tells of what waited there until Redis forgets it."""
+    (asked,) = scenes.asked().requests
+    for number in range(REQUESTS_MAX // requestdoc.REQUESTS_MAX + 1):
+        old = tuple(
+            replace(asked, id=f"a{number:02}{each:02}", at=NOW - 600, until=NOW + 1)
+            for each in range(requestdoc.REQUESTS_MAX)
+        )
+        publisher(f"lost{number}").tell(replace(scenes.healthy(), requests=old), NOW)
+    live = replace(asked, at=NOW, until=NOW + 600)
+    publisher("web-07").tell(replace(scenes.healthy(), requests=(live,)), NOW)
+    eye.look()
+    assert len(eye.reader.hosts.requests(NOW)) == REQUESTS_MAX
+    assert [each.id for each in eye.reader.hosts.requests(NOW + 2)] == [live.id]
 
 
 def test_events_of_all_hosts_come_in_the_order_of_their_times(

@@ -30,12 +30,16 @@ async def test_an_act_on_another_host_is_taken_back_there_unless_something_chang
     far: Far,
 ) -> None:
     breaker = far.state / "one" / "cb" / "restart"
-    before = breaker.read_bytes()
     recording = opened(far)
     async with recording.app.run_test(size=SIZE) as pilot:
         await pilot.pause()
-        await pilot.press("r")
+        await pilot.press("t")
         await act(pilot, recording, "far/one")
+        before = breaker.read_bytes()
+        await pilot.press("escape", "r")
+        await act(pilot, recording, "far/one")
+        last = [done.verb for done in recording.app.session.done]
+        assert last == ["reset"], "its host keeps no other"
         reset = breaker.read_bytes()
         assert b"half-open" in reset
         await pilot.press("escape", "u")
@@ -47,7 +51,9 @@ async def test_an_act_on_another_host_is_taken_back_there_unless_something_chang
         await take_back(pilot, recording)
         assert not isinstance(recording.app.screen, UndoDialog)
     assert breaker.read_bytes() == before
-    assert far.outcomes() == [("operator-reset", "one"), ("operator-undo", "one")]
+    assert far.outcomes() == [
+        ("operator-trip", "one"), ("operator-reset", "one"), ("operator-undo", "one"),
+    ]  # fmt: skip
 
 
 async def take_back(pilot: Pilot[int], recording: Recording) -> None:

@@ -75,6 +75,8 @@ class Elsewhere(ActDialog):
             app = self.console_app
             summary = readable(f"{plan.before} → {plan.after}", app.view.utc_offset_s)
             app.session.add(Done(plan.verb, plan.healer, summary, record))
+        elif answer.came is Came.DONE and plan.verb != "run":
+            self.console_app.session.overtaken(plan.healer)
         self.draw()
 
     def _all_answered(self) -> None:
