@@ -293,3 +293,39 @@ def test_runs_of_denials_end_in_the_order_of_their_last(site: ShellSite) -> None
     )
     ended = [(event["scope"], event["count"]) for event in site.events() if "count" in event]
     assert ended == [("d", 2), ("c", 2), ("b", 2), ("a", 2), ("e", 3)]
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        'x","outcome":"operator-reset',
+        'a"b',
+        "back\\slash",
+        "two words",
+        "tab\there",
+        "é",
+        "e" * 128,
+    ],
+)
+def test_an_outcome_of_the_callers_is_text_like_the_others(site: ShellSite, outcome: str) -> None:
+    done = site.run('heal_audit "fix 1" "$OUTCOME" why', OUTCOME=outcome)
+    assert (done.returncode, done.stderr) == (0, "")
+    (event,) = site.events()
+    assert (event["outcome"], event["intent"], event["reason"]) == (outcome, "fix 1", "why")
+    raw = site.audit.read_bytes()
+    assert b'"outcome":"operator-' not in raw
+    like_python = format_event(
+        ts_text=event["ts"], host=event["host"], healer="h", outcome=outcome, intent="fix 1",
+        reason="why", scope="fix", pid=event["pid"], trigger="guard",
+    )  # fmt: skip
+    assert raw == linked(like_python, "")
+
+
+@pytest.mark.parametrize("outcome", ["operator-reset", "operator-", "x" * 129])
+def test_an_outcome_that_is_not_the_callers_to_write_is_refused(
+    site: ShellSite, outcome: str
+) -> None:
+    done = site.run('heal_audit "fix 1" "$OUTCOME" why', OUTCOME=outcome)
+    assert done.returncode == 1
+    assert "heal_audit: " in done.stderr
+    assert site.events() == []

@@ -57,6 +57,53 @@ def test_a_readonly_name_lets_nothing_start(site: ShellSite, name: str) -> None:
     assert not site.state.exists()
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["report=4", "answers", "timeout", "deadline", "child", "left", "began", "rc=0", "line", "IFS"],
+)
+def test_a_name_made_readonly_later_lets_nothing_start_either(site: ShellSite, name: str) -> None:
+    done = site.run(
+        'heal_act_with_guardrails "first 1" act good\n'
+        f"readonly {name}\n"
+        'heal_act_with_guardrails "fix 1" act good; echo "$? $_heal_v_allow $_heal_v_guard"\n'
+        'heal_act_with_guardrails "fix 1" act good; echo "$?"\n'
+        "heal_audit note note || echo unsaid\n"
+        "heal_rate_check fix 1 3 || echo denied; heal_cb_record fix failure || echo unrecorded"
+    )
+    assert done.stdout == "1 0 record\n1\nunsaid\ndenied\nunrecorded\n", done.stderr
+    asked = f"the variable {name.partition('=')[0]} is readonly, and heal.sh needs that name"
+    assert done.stderr.count(asked) == 5
+    assert site.outcomes() == ["started", "success"]
+    assert site.acts() == 1
+
+
+def test_a_denial_with_a_readonly_name_leaves_no_lock_behind(site: ShellSite) -> None:
+    """The event of a first denial is an event like any other; of the next there is none."""
+    done = site.limited(BURST=1).run(
+        'heal_act_with_guardrails "fix 1" act good\n'
+        "readonly lines\n"
+        'heal_act_with_guardrails "fix 2" act good; echo "$? $_heal_outcome $_heal_v_guard"\n'
+        'flock -n "$HEAL_AUDIT_FILE" echo free; flock -n "$HEAL_STATE_DIR/.guard" echo free'
+    )
+    assert done.stdout == "0 denied rate\nfree\nfree\n"
+    assert "the variable lines is readonly" in done.stderr
+    assert site.outcomes() == ["started", "success"]
+
+
+def test_a_dead_claim_and_a_readonly_name_leave_no_lock_behind(site: ShellSite) -> None:
+    site.write(
+        "claims/0", f"v1 4194305 1 00000000 {site.now} {'0' * 64} fix 0 {site.now} 1.000000 fix 1\n"
+    )
+    done = site.run(
+        "heal_init; readonly folder\n"
+        'heal_act_with_guardrails "fix 1" act good; echo "$?"\n'
+        'flock -n "$HEAL_STATE_DIR/.guard" echo free'
+    )
+    assert done.stdout == "1\nfree\n"
+    assert (site.state / "claims/0").stat().st_size
+    assert (site.acts(), site.events()) == (0, [])
+
+
 def test_heal_main_needs_some_more(site: ShellSite) -> None:
     done = site.run(
         "detect() { echo x=1; }; decide() { echo fix; }; readonly interval=60\n"

@@ -245,6 +245,10 @@ _heal_act_misused() {
 }
 
 _heal_act_held() {
+  if ! _heal_names_usable; then
+    _heal_unrecorded "$_heal_problem" || heal_log "$_heal_v_reason"
+    return 1
+  fi
   local rc=0
   _heal_hold_signals
   _heal_act_allowed "$1" "$2" "${3-}" || rc=1

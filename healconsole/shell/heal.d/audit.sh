@@ -14,7 +14,7 @@ _heal_event() {
   zone=${stamp:19}
   printf -v stamp '%s.%03d%s:%s' "${stamp:0:19}" "$_heal_ms" "${zone:0:3}" "${zone:3:2}"
   # Mostly all of it is short, and says the same in JSON.
-  text=$here$name$intent$reason$fact$scope$trigger
+  text=$here$name$intent$outcome$reason$fact$scope$trigger
   [[ ${#text} -gt 8192 || $text == *[!\ -~]* || $text == *[\"\\]* ]] || plain=1
   ((plain)) || _heal_quote_event
   local head="{\"v\":1,\"ts\":\"$stamp\",\"host\":\"$here\",\"healer\":\"$name\""
@@ -29,7 +29,7 @@ _heal_event() {
 # What the caller's event says, as JSON can carry it: the shorter texts quoted, of the others what is no text shown.
 _heal_quote_event() {
   local each
-  for each in here name scope trigger; do
+  for each in here name outcome scope trigger; do
     _heal_encodable "${!each}"
     _heal_json "$_heal_text"
     printf -v "$each" '%s' "$_heal_text"
@@ -140,6 +140,10 @@ _heal_denied() {
 
 # Tell the log of a denial that is the first of its kind, of the scope $1 (' ': an intent that is none).
 _heal_denied_first() {
+  _heal_names_usable || {
+    heal_log "$_heal_problem"
+    return 0
+  }
   _heal_denial_over "$1"
   # An earlier process may have said already that this run began.
   if [[ $_heal_said != "$_heal_v_guard ${_heal_intent%% *}" ]]; then

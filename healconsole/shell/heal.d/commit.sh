@@ -160,7 +160,9 @@ _heal_peek() {
 
 # Settle what needs it, under a lock of its own; says what could not be.
 _heal_settle_now() {
-  if _heal_lock; then
+  if ! _heal_names_usable; then
+    heal_log "$_heal_problem"
+  elif _heal_lock; then
     # The lock may have been waited for.
     _heal_clock
     _heal_settle_all || heal_log "$_heal_problem"
@@ -329,6 +331,10 @@ _heal_record() {
 # Try again to record what could not be.
 _heal_pay() {
   ((${#_heal_owed[@]})) || return 0
+  _heal_names_usable || {
+    heal_log "$_heal_problem"
+    return 0
+  }
   local owed=("${_heal_owed[@]}") i keep_fact=$_heal_fact keep_trigger=$_heal_trigger
   _heal_owed=() _heal_dry=0
   for ((i = 0; i < ${#owed[@]}; i += 11)); do

@@ -151,6 +151,10 @@ _heal_slot_give() {
 # heal_fleet_lock_acquire KEY TTL: prints the token of the lock, for TTL seconds; 1 if it is held or unknown.
 heal_fleet_lock_acquire() { _heal_call _heal_fleet_lock_acquire "$@"; }
 _heal_fleet_lock_acquire() {
+  _heal_names_usable || {
+    heal_log "$_heal_problem"
+    return 1
+  }
   local key=${1-} ttl=${2-60} rc=0
   if [[ -z ${HEAL_REDIS_URL-} || -z $key ]] || ! _heal_is_positive "$ttl" || ! _heal_policy; then
     heal_log 'heal_fleet_lock_acquire takes KEY and TTL in seconds, and needs NAME and HEAL_REDIS_URL'

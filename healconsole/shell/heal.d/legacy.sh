@@ -30,12 +30,16 @@ _heal_init() {
   return 1
 }
 
-# heal_audit INTENT OUTCOME [REASON]
+# heal_audit INTENT OUTCOME [REASON]: the outcome is any word of the caller's, of 128 bytes at most.
 heal_audit() { _heal_call _heal_audit_line "$@"; }
 _heal_audit_line() {
   _heal_ready || return 1
   if [[ ${2-} == operator-* ]]; then
     heal_log "heal_audit: ${2} is an operator's to write"
+    return 1
+  fi
+  if ((${#2} > 128)); then
+    heal_log "heal_audit: the outcome is ${#2} bytes long, more than 128: INTENT OUTCOME REASON is the order"
     return 1
   fi
   _heal_take_mode
@@ -46,7 +50,7 @@ _heal_audit_line() {
 }
 
 _heal_ready() {
-  if ! _heal_policy; then
+  if ! { _heal_policy && _heal_names_usable; }; then
     heal_log "$_heal_problem"
     return 1
   fi
@@ -110,9 +114,9 @@ _heal_rate_check() {
 # Take the scope $1 and limits from the assignments that follow, empty ones aside.
 _heal_named() {
   local HEAL_RATE=${HEAL_RATE-} HEAL_BURST=${HEAL_BURST-} HEAL_CB_MAX=${HEAL_CB_MAX-}
-  local HEAL_CB_COOLDOWN=${HEAL_CB_COOLDOWN-} limit
-  for limit in "${@:2}"; do
-    [[ -z ${limit#*=} ]] || printf -v "${limit%%=*}" '%s' "${limit#*=}"
+  local HEAL_CB_COOLDOWN=${HEAL_CB_COOLDOWN-} _heal_limit
+  for _heal_limit in "${@:2}"; do
+    [[ -z ${_heal_limit#*=} ]] || printf -v "${_heal_limit%%=*}" '%s' "${_heal_limit#*=}"
   done
   _heal_ready || return 1
   if ! _heal_take_intent "${1-}" "${1-}"; then

@@ -1,6 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # the parts of heal.sh share their variables
 # The names that functions of the library make local. Bash makes none local that is a readonly global: it
-# would leave the library in the middle of an act, and go on behind it. So that is asked before anything is done.
+# would leave the library in the middle of an act, and go on behind it. So that is asked before anything is done,
+# each time: the caller may make a name readonly between two calls.
 
 # Of a guarded act; more of heal_main; more where there is a fleet.
 _heal_names='IFS LC_ALL action answers at before began boot bs byte c canary cb check child claim code cont control count
@@ -15,6 +16,15 @@ _heal_names_main='allow began_at breakers buckets dead decide detect done due fa
 _heal_names_fleet='attempt commands db default greeting group halt halts holder hops host hosts how live login mode names node
   nodes now operator options packed password payload port primary reply scheme script slots sound storm unknown
   user uuid wanting where words'
+
+# Whether what a call needs, to act or to write, can be made local; 1 with _heal_problem.
+_heal_names_usable() {
+  if _heal_fleet_wanted; then
+    _heal_names_free "$_heal_names $_heal_names_fleet"
+  else
+    _heal_names_free "$_heal_names"
+  fi
+}
 
 # Whether the names can be made local; 1 with the first that cannot in _heal_problem.
 _heal_names_free() {

@@ -86,11 +86,7 @@ _heal_policy() {
 }
 _heal_new_policy() {
   _heal_policy_of=''
-  if _heal_fleet_wanted; then
-    _heal_names_free "$_heal_names $_heal_names_fleet" || return 1
-  else
-    _heal_names_free "$_heal_names" || return 1
-  fi
+  _heal_names_usable || return 1
   _heal_take_policy && _heal_take_fleet_policy && _heal_take_stage || return 1
   _heal_policy_of=$_heal_asked
 }
