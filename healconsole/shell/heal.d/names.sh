@@ -4,7 +4,7 @@
 # each time: the caller may make a name readonly between two calls.
 
 # Of a guarded act; more of heal_main; more where there is a fleet.
-_heal_names='IFS LC_ALL action answers at before began boot bs byte c canary cb check child claim code cont control count
+_heal_names='GLOBIGNORE IFS LC_ALL action answers at before began boot bs byte c canary cb check child claim code cont control count
   deadline dir draft dry duration each end fact failures fd fds field fields file files folder found fraction
   gone got guard head here high i inside intent keep keep_fact keep_trigger kept key last left limit limits line
   lines log low made marker middle more n name number one order other out outcome owed part passes path paths

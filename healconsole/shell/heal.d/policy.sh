@@ -15,7 +15,7 @@ _heal_call() {
   local - _heal_flags=$- IFS=$' \t\n' LC_ALL=C
   set +euC -f
   # shellcheck disable=SC2053 # no pattern, but words and colons
-  if [[ $BASHOPTS == $_heal_plain_shopts ]]; then "$@"; else _heal_call_plainly "$@"; fi
+  if [[ $BASHOPTS == $_heal_plain_shopts && -z $GLOBIGNORE ]]; then "$@"; else _heal_call_plainly "$@"; fi
 }
 
 # The same where options of the caller's shell would change what the library does: they are put away meanwhile.
@@ -29,11 +29,24 @@ _heal_call_plainly() {
       shopt -u "$_heal_option"
     fi
   done
-  [[ -n $_heal_shopts ]] || _heal_plain_shopts=$BASHOPTS
-  "$@" || _heal_rc=$?
+  # (Of GLOBIGNORE, which sets and unsets dotglob, BASHOPTS hears nothing.)
+  [[ -n $_heal_shopts || $BASHOPTS == *dotglob* ]] || _heal_plain_shopts=$BASHOPTS
+  if [[ -z $GLOBIGNORE ]]; then
+    "$@" || _heal_rc=$?
+  else
+    _heal_call_unignored "$@" || _heal_rc=$?
+    # That it has a value again has set this.
+    shopt -u dotglob
+  fi
   # shellcheck disable=SC2086 # words they are
   [[ -z $_heal_shopts ]] || shopt -s $_heal_shopts
   return "$_heal_rc"
+}
+# Slots that the caller's globs would pass over are slots all the same. (Empty and not unset, which would be
+# taken for a wish about dotglob.)
+_heal_call_unignored() {
+  local GLOBIGNORE=''
+  "$@"
 }
 
 # The locals of each function that the caller's code is run below, as far as they are there by then: bash
@@ -62,6 +75,10 @@ _heal_unshadow() {
 # In a child, before it runs code of the caller's: the caller's shell and variables again.
 _heal_as_caller() {
   _heal_unshadow
+  if [[ " ${FUNCNAME[*]} " == *' _heal_call_unignored '* ]]; then
+    unset -v GLOBIGNORE
+    shopt -u dotglob
+  fi
   # shellcheck disable=SC2086 # words they are
   [[ -z $_heal_shopts ]] || shopt -s $_heal_shopts
   [[ $_heal_flags == *f* ]] || set +f
