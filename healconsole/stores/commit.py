@@ -36,7 +36,7 @@ from healconsole.core.recovery import Recovery, recover
 from healconsole.core.scopes import scope_file_name
 from healconsole.core.verdict import FleetState, GuardState, Intent
 from healconsole.core.words import Outcome
-from healconsole.stores.claims import empty_slot, free_slot, open_slot
+from healconsole.stores.claims import empty_slot, free_slot, keep_name, open_slot
 from healconsole.stores.files import Missing, Unreadable
 from healconsole.stores.locks import GUARD, LOCK_TIMEOUT, locked
 from healconsole.stores.processes import own_identity
@@ -332,11 +332,10 @@ class Held:
     def _write_claim(self, opened: ExitStack, undo: ExitStack, claim: ClaimRecord) -> None:
         claims = ensure_dir(self._fd, "claims")
         opened.callback(os.close, claims)
-        fd, new = open_slot(claims, claim.slot)
+        fd = open_slot(claims, claim.slot)
         undo.callback(self._empty_slot, claim)
-        if new:
-            opened.callback(os.fsync, claims)
         opened.callback(os.close, fd)
+        opened.callback(keep_name, claims, fd)
         opened.callback(os.fsync, fd)
         write_all(fd, format_claim(claim))
 

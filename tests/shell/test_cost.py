@@ -87,3 +87,19 @@ def test_a_plan_and_a_sourced_library_take_none_of_their_own(
     del tmp_path
     source = "_HEAL_LOADED=''; source \"$_HEAL_HOME/heal.sh\"\n"
     assert forks(site, "", source) == 0
+
+
+@pytest.mark.parametrize("acts", [1, 3])
+def test_a_slot_that_somebody_left_behind_is_made_durable_once(site: ShellSite, acts: int) -> None:
+    """Who made it may have died before its name was on the disk."""
+    assert STRACE is not None
+    site.write("claims/0", "")
+    log = site.root / "syncs"
+    done = site.run(
+        SETTING + "".join(act(f"fix pid={number}") for number in range(acts)),
+        prefix=[STRACE, "-f", "-y", "-o", str(log), "-e", "trace=fsync"],
+    )
+    assert done.returncode == 0, done.stderr
+    synced = re.findall(r"fsync\(\d+<([^>]*)>", log.read_text())
+    assert synced.count(str(site.state / "claims")) == 1
+    assert synced.count(str(site.state / "claims/0")) >= acts

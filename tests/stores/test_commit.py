@@ -448,3 +448,29 @@ def test_a_corrupt_state_stays_corrupt_for_an_operator(home: Path) -> None:
     assert isinstance(state.bucket, Corrupt)
     assert isinstance(state.breaker, Corrupt)
     assert isinstance(state.marker, Corrupt)
+
+
+def test_a_slot_that_somebody_left_behind_is_made_durable_once(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who made it may have died before its name was on the disk."""
+    (home / "claims" / "0").touch()
+    synced: list[str] = []
+
+    def fsync(fd: int, sync: Callable[[int], None] = os.fsync) -> None:
+        synced.append(str(Path(f"/proc/self/fd/{fd}").readlink()))
+        sync(fd)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    counts = []
+    for now in (NOW, NOW + 1000, NOW + 2000):
+        with hold(home) as held:
+            claim = _begin(held, now=now)
+        counts.append(synced.count(str(home / "claims")))
+        with hold(home) as held:
+            _finish(held, claim, now=now)
+    assert counts == [1, 1, 1]
+    (home / "claims" / "0").unlink()
+    with hold(home) as held:
+        _begin(held, now=NOW + 3000)
+    assert synced.count(str(home / "claims")) == 2

@@ -4,6 +4,7 @@
 # tells of it.
 
 declare -ga _heal_durable=()
+declare -gA _heal_durable_slots=()
 _heal_guard_fd='' _heal_slot='' _heal_at=0 _heal_claim_key=''
 
 # Hold .guard, had within 10 s in all; 1 with _heal_problem. Commands that write while it is held inherit it: a
@@ -265,8 +266,8 @@ _heal_begin() {
     }
     files+=("$probe")
   fi
-  # A slot is emptied and not removed, so its name is durable already where there is one.
-  [[ -e $dir/claims/$_heal_slot ]] || files+=("$dir/claims")
+  # A slot is emptied and not removed, so its name is made durable once. Who made it may have died before that.
+  [[ -e $dir/claims/$_heal_slot && -n ${_heal_durable_slots["$dir/claims/$_heal_slot"]-} ]] || files+=("$dir/claims")
   _heal_marker_line "$_heal_intent" "$_heal_scope" "$_heal_at" "$BASHPID" started
   _heal_problem="keys/$_heal_key cannot be written"
   _heal_write "$marker" "$_heal_text" || {
@@ -296,6 +297,8 @@ _heal_begin() {
     _heal_append || heal_log "$_heal_problem"
     return 1
   fi
+  ((${#_heal_durable_slots[@]} < 256)) || _heal_durable_slots=()
+  _heal_durable_slots["$dir/claims/$_heal_slot"]=1
 }
 
 # Take back what a commit wrote: the marker $1 and the claim. Denies with _heal_problem.
