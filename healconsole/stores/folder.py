@@ -14,6 +14,7 @@ R = TypeVar("R")
 
 _REALTIME_COARSE: Final = 5
 """A clock of Linux that Python has no name for: the one that times of files are taken from."""
+_SECOND: Final = 1_000_000_000
 _KEPT: Final = 256
 """Names that are remembered at most."""
 
@@ -26,12 +27,27 @@ def tick() -> int:
     return time.clock_gettime_ns(_REALTIME_COARSE)
 
 
+def settled(changed: int, began: int) -> bool:
+    """Whether what changes from ``began`` on (a ``tick``) is stamped later than ``changed``.
+
+    Both are nanoseconds since the epoch. A whole second may be all that the file system keeps
+    (ext4 with inodes of 128 bytes), or every second one (FAT): then all that changes in these
+    two seconds has the same stamp.
+
+    >>> settled(1_000_000_001, 1_004_000_000), settled(1_000_000_000, 1_004_000_000)
+    (True, False)
+    >>> settled(1_000_000_000, 3_000_000_001)
+    True
+    """
+    return changed + (0 if changed % _SECOND else 2 * _SECOND) < began
+
+
 class Folder:
     """Files of one directory, and what they were parsed to. Belongs to one thread at a time.
 
     That a name is absent is known until the directory changes. Nothing is remembered of what
-    changed in this tick of the kernel's clock (some 4 ms), as the next change would have the
-    same stamp; and nothing at all without ``remember``.
+    changed in this tick of the kernel's clock (some 4 ms; or of a coarser file system's), as
+    the next change would have the same stamp; and nothing at all without ``remember``.
     """
 
     def __init__(self, fd: int, name: str, *, remember: bool) -> None:
@@ -68,18 +84,18 @@ class Folder:
             raw, info = read_name(self.fd, name)
         except Missing:
             of_dir = os.fstat(self.fd).st_ctime_ns
-            if self._settled(began, of_dir, self._absent):
+            if self._keeps(began, of_dir, self._absent):
                 self._absent[name] = of_dir
             return None
         except Unreadable as error:
             return Corrupt(f"{self.name}/{name}", error.word, error.sample)
         record = parse(raw, info, self.name, name)
-        if self._settled(began, info.st_ctime_ns, self._known):
+        if self._keeps(began, info.st_ctime_ns, self._known):
             self._known[name] = (info.st_ctime_ns, info.st_ino, info.st_size, record)
         return record
 
-    def _settled(self, began: int, changed: int, kept: dict[str, Any]) -> bool:
-        if not self._remember or changed >= began:
+    def _keeps(self, began: int, changed: int, kept: dict[str, Any]) -> bool:
+        if not self._remember or not settled(changed, began):
             return False
         if len(kept) >= _KEPT:
             kept.clear()

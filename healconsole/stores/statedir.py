@@ -29,7 +29,7 @@ from healconsole.core.records import (
 from healconsole.core.scopes import scope_file_name
 from healconsole.core.verdict import FleetState, GuardState, Intent
 from healconsole.stores.files import Missing, Unreadable, open_below_dir, open_dir
-from healconsole.stores.folder import Folder, Parse, R, tick
+from healconsole.stores.folder import Folder, Parse, R, settled, tick
 from healconsole.stores.healerdir import list_healers, read_healer
 from healconsole.stores.statefiles import living, read_record, slots_in
 
@@ -47,9 +47,9 @@ class StateDir:
     A denial is the common case and costs microseconds: descriptors of the directories stay
     open, that ``hold`` and ``dry-run`` are absent is known until their directory changes,
     and what a file says until its stat does (``Folder``). A directory that was replaced is
-    noticed by the times of its parent. Some kernels and file systems keep these to 4 ms, so
-    times that young are not relied on; and whoever commits reads anew under the lock
-    (``commit.hold``).
+    noticed by the times of its parent. Some kernels and file systems keep these to 4 ms or to
+    two seconds, so times that young are not relied on (``settled``); and whoever commits reads
+    anew under the lock (``commit.hold``).
 
     Safe to use from several threads.
     """
@@ -161,7 +161,7 @@ class StateDir:
         began = tick()
         info = os.fstat(self.fd)
         stamp = (info.st_mtime_ns, info.st_ctime_ns)
-        if max(stamp) < began:
+        if all(settled(changed, began) for changed in stamp):
             self._stamp = stamp
 
     def _forget(self) -> None:
@@ -207,7 +207,7 @@ class StateDir:
             began = tick()
             changed = os.fstat(folder.fd).st_mtime_ns
             slots = slots_in(os.listdir(folder.fd))  # noqa: PTH208 - of a descriptor
-            self._slots = (changed if changed < began else -1, slots)
+            self._slots = (changed if settled(changed, began) else -1, slots)
         found: list[ClaimRecord | Corrupt | None] = [
             folder.read(slot, _claim_in) for slot in self._slots[1]
         ]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from healconsole.core.records import Corrupt
-from healconsole.stores.folder import Folder, tick
+from healconsole.stores.folder import Folder, settled, tick
 
 
 class Site:
@@ -122,3 +122,19 @@ def test_what_is_remembered_has_a_bound(site: Site) -> None:
         assert site.read(f"no-{number}") is None
     assert len(site.folder._known) <= 256
     assert len(site.folder._absent) <= 256
+
+
+@pytest.mark.parametrize(
+    ("changed", "began", "whether"),
+    [
+        (5_000_000_001, 5_000_000_001, False),
+        (5_000_000_001, 5_000_000_002, True),
+        (5_000_000_000, 6_999_999_999, False),
+        (5_000_000_000, 7_000_000_000, False),
+        (5_000_000_000, 7_000_000_001, True),
+    ],
+)
+def test_a_stamp_of_whole_seconds_is_relied_on_two_seconds_later(
+    changed: int, began: int, *, whether: bool
+) -> None:
+    assert settled(changed, began) is whether

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from healconsole.core.records import (
 )
 from healconsole.core.verdict import GuardState
 from healconsole.stores.files import Missing
+from healconsole.stores.folder import tick
 from healconsole.stores.layout import prepare
 from healconsole.stores.processes import own_identity
 from healconsole.stores.statedir import StateDir
@@ -125,6 +127,18 @@ def test_a_dead_claim_is_told_from_a_living_one(home: Path, state: StateDir) -> 
     (found,) = _look(state).claims
     assert isinstance(found, Corrupt)
     assert found.why.startswith("larger than")
+
+
+def test_a_slot_is_seen_where_times_are_kept_to_the_second(home: Path, state: StateDir) -> None:
+    """What comes and goes within it leaves the directory with the stamp that it had."""
+    while home.stat().st_ctime_ns >= tick():
+        time.sleep(0.001)
+    whole = time.time_ns() // 1_000_000_000 * 1_000_000_000
+    os.utime(home / "claims", ns=(whole, whole))
+    assert _look(state).claims == ()
+    (home / "claims" / "0").write_bytes(format_claim(_claim()))
+    os.utime(home / "claims", ns=(whole, whole))
+    assert _look(state).claims == (_claim(),)
 
 
 @pytest.mark.parametrize("folder", ["keys", "rate", "cb", "claims"])
