@@ -26,7 +26,7 @@ else:  # type checkers know what dataclasses.replace may be given
         Raises:
             TypeError: there is no such field.
         """
-        for name in record.__match_args__:
+        for name in record._specs:
             if name not in changes:
                 changes[name] = getattr(record, name)
         return type(record)(**changes)
@@ -40,13 +40,14 @@ _MISSING: Final[Any] = object()
 class _Spec:
     """What is known of a field: as it was written in the class."""
 
-    __slots__ = ("compare", "default", "factory", "repr")
+    __slots__ = ("compare", "default", "factory", "repr", "type")
 
     def __init__(self, default: object, factory: Any, compare: bool, show: bool) -> None:  # noqa: ANN401 - a callable, or _MISSING
         self.default = default
         self.factory = factory
         self.compare = compare
         self.repr = show
+        self.type: object = None
 
 
 def field(
@@ -62,7 +63,7 @@ def field(
 
 def field_names(kind: type[Frozen]) -> tuple[str, ...]:
     """Names of the fields of a record's class, in their order."""
-    return kind.__match_args__
+    return tuple(kind._specs)
 
 
 class _DataclassFields:
@@ -76,25 +77,35 @@ class _DataclassFields:
 class _FrozenType(type):
     """Makes the class of a record from its annotations."""
 
-    def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> _FrozenType:
+    def __new__(
+        mcs,
+        name: str,
+        bases: tuple[type, ...],
+        namespace: dict[str, Any],
+        **options: Any,  # noqa: ANN401 - for __init_subclass__, whoever has one
+    ) -> _FrozenType:
         if not bases:
-            return super().__new__(mcs, name, bases, namespace)
-        if bases != (Frozen,) or not namespace.get("__annotations__"):
-            raise TypeError(f"{name}: a record has fields of its own, and is derived from nothing")
-        specs = {}
-        for each in namespace["__annotations__"]:
-            value = namespace.pop(each, _MISSING)
-            known = isinstance(value, _Spec)
-            specs[each] = value if known else _Spec(value, _MISSING, compare=True, show=True)
-        compared = [each for each, spec in specs.items() if spec.compare]
+            return super().__new__(mcs, name, bases, namespace, **options)
+        specs: dict[str, _Spec] = {}
+        for base in reversed(bases):
+            specs |= getattr(base, "_specs", {})
+        inherited = frozenset(specs)
+        for each, kind in namespace.get("__annotations__", {}).items():
+            if not _is_class_variable(kind):
+                specs[each] = _spec_of(each, namespace.pop(each, _MISSING), kind)
+        # Behind the fields the class, which is the same: of one field it makes a tuple, too.
+        compared = [each for each, spec in specs.items() if spec.compare] + ["__class__"]
         namespace |= {
-            "__slots__": tuple(specs),
-            "__match_args__": tuple(specs),
+            "__slots__": tuple(each for each in specs if each not in inherited),
             "_specs": specs,
             "_compared": attrgetter(*compared),
         }
-        made: Any = super().__new__(mcs, name, bases, namespace)
-        made.__init__ = _init_of(made, specs)
+        namespace.setdefault("__match_args__", tuple(specs))
+        if "__eq__" in namespace:
+            namespace.setdefault("__hash__", Frozen.__hash__)
+        made: Any = super().__new__(mcs, name, bases, namespace, **options)
+        if "__init__" not in namespace:
+            made.__init__ = _init_of(made, specs)
         return made  # type: ignore[no-any-return]
 
 
@@ -112,11 +123,13 @@ class Frozen(metaclass=_FrozenType):
     Traceback (most recent call last):
         ...
     dataclasses.FrozenInstanceError: cannot assign to field 'fence'
-    >>> class Held(Lock):
-    ...     owner: str
-    Traceback (most recent call last):
-        ...
-    TypeError: Held: a record has fields of its own, and is derived from nothing
+
+    One that derives from another has its fields first:
+
+    >>> class Lease(Lock):
+    ...     ttl: int = 60
+    >>> Lease("a", ttl=5)
+    Lease(key='a', fence=0, ttl=5)
     """
 
     __slots__ = ()
@@ -152,19 +165,59 @@ class Frozen(metaclass=_FrozenType):
 
         raise FrozenInstanceError(f"cannot delete field {name!r}")
 
-    def __reduce__(self) -> tuple[type[Frozen], tuple[Any, ...]]:
-        return type(self), tuple(getattr(self, name) for name in self._specs)
+    def __getstate__(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, name) for name in self._specs)
+
+    def __setstate__(self, values: tuple[Any, ...]) -> None:
+        for name, value in zip(self._specs, values, strict=True):
+            object.__setattr__(self, name, value)
 
     def __replace__(self, /, **changes: Any) -> Any:  # noqa: ANN401 - as copy.replace has it
         return replace(self, **changes)
 
 
+def _is_class_variable(annotation: object) -> bool:
+    """Whether it says so; most often it is text, as it was written."""
+    return str(annotation).partition("[")[0].rpartition(".")[2] == "ClassVar"
+
+
+def _spec_of(name: str, value: Any, kind: object) -> _Spec:  # noqa: ANN401 - as it was written
+    """What is known of a field to which its class assigns ``value``.
+
+    Raises:
+        ValueError: all records would share one value that can be changed.
+    """
+    if isinstance(value, _Spec):
+        spec = value
+    elif type(value).__module__ == "dataclasses":
+        import dataclasses
+
+        if not value.init or value.kw_only is True:
+            raise TypeError(f"field {name!r}: init and kw_only are not known to Frozen")
+        default, factory = (
+            _MISSING if each is dataclasses.MISSING else each
+            for each in (value.default, value.default_factory)
+        )
+        spec = _Spec(default, factory, value.compare, value.repr)
+    else:
+        spec = _Spec(value, _MISSING, compare=True, show=True)
+    if type(spec.default).__hash__ is None:
+        said = f"mutable default {type(spec.default)} for field {name} is not allowed"
+        raise ValueError(f"{said}: use default_factory")
+    spec.type = kind
+    return spec
+
+
 def _init_of(kind: type, specs: dict[str, _Spec]) -> Callable[..., None]:
-    """The ``__init__`` of a record's class; it sets the slots past ``__setattr__``."""
+    """The ``__init__`` of a record's class; it sets the slots past ``__setattr__``.
+
+    Raises:
+        TypeError: a field without a default follows one that has one.
+    """
     given: dict[str, Any] = {"_missing": _MISSING}
     parameters, body = [], []
     for name, spec in specs.items():
-        given[f"_set_{name}"] = vars(kind)[name].__set__
+        given[f"_set_{name}"] = getattr(kind, name).__set__
         value = name
         if spec.factory is not _MISSING:
             given[f"_new_{name}"] = spec.factory
@@ -173,11 +226,14 @@ def _init_of(kind: type, specs: dict[str, _Spec]) -> Callable[..., None]:
         elif spec.default is not _MISSING:
             given[f"_or_{name}"] = spec.default
             parameters.append(f"{name}=_or_{name}")
+        elif parameters and "=" in parameters[-1]:
+            raise TypeError(f"non-default argument {name!r} follows default argument")
         else:
             parameters.append(name)
         body.append(f"_set_{name}(self, {value})")
     if hasattr(kind, "__post_init__"):
         body.append("self.__post_init__()")
+    body = body or ["pass"]
     source = (
         f"def make({', '.join(given)}):\n"
         f" def __init__(self, {', '.join(parameters)}):\n"
@@ -188,7 +244,7 @@ def _init_of(kind: type, specs: dict[str, _Spec]) -> Callable[..., None]:
     exec(source, scope)  # noqa: S102 - of names alone, which the class has been compiled with
     init: Any = scope["make"](**given)
     init.__qualname__ = f"{kind.__qualname__}.__init__"
-    init.__annotations__ = {**kind.__annotations__, "return": None}
+    init.__annotations__ = {name: spec.type for name, spec in specs.items()} | {"return": None}
     return init  # type: ignore[no-any-return]
 
 
@@ -204,8 +260,6 @@ def _dataclass_fields(kind: type[Frozen]) -> dict[str, Field[Any]]:
             known["default"] = spec.default
         return dataclasses.field(**known)
 
-    described = [
-        (name, kind.__annotations__[name], field_of(spec)) for name, spec in kind._specs.items()
-    ]
+    described = [(name, spec.type, field_of(spec)) for name, spec in kind._specs.items()]
     made: Any = dataclasses.make_dataclass(kind.__name__, described)
     return made.__dataclass_fields__  # type: ignore[no-any-return]
