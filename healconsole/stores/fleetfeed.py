@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
+from healconsole.core.fleetplace import told_place
 from healconsole.core.frozen import Frozen, replace
 from healconsole.core.hostdoc import DOC_MAX
 from healconsole.core.snapshot import Snapshot, SourceHealth
@@ -89,8 +90,13 @@ class FleetReader:
             now, leases, changes, events, newest = pipe.execute(raise_on_error=False)
         if isinstance(now, Exception):
             raise now
-        if isinstance(newest, list) and newest and newest[0][0] < self._last_event:
-            self._last_event = b""  # another stream, or the clock of Redis went back
+        if (
+            isinstance(newest, list)
+            and newest
+            and told_place(newest[0][0]) < told_place(self._last_event)
+        ):
+            # Another stream, or the clock of Redis went back: the next look reads it anew.
+            self._last_event, events = b"", []
         return _Index(milliseconds(now), leases, changes, events)
 
     def _take_events(self, events: list[Entry] | Exception) -> None:

@@ -211,6 +211,31 @@ def test_an_event_told_twice_is_seen_once(
     assert eye.intents() == [f"restart n={n}" for n in range(10)]
 
 
+def test_more_than_ten_events_of_one_millisecond_are_one_stream(redis_url: str, eye: Eye) -> None:
+    """Of ids as text, 10 would come before 9, and the stream seem to be another one."""
+
+    def tell(at: int, *numbers: int) -> None:
+        with plain_client(redis_url) as client:
+            for number in numbers:
+                said = {"host": "web-07", "id": f"{at + number:032x}", "line": line(number)}
+                client.xadd(AUDIT, said, id=f"{at}-{number}")
+
+    tell(1_800_000_000_000, *range(1, 10))
+    eye.look()
+    before = eye.reader.audit.tail()
+    tell(1_800_000_000_000, *range(10, 13))
+    assert eye.intents() == [f"restart n={number}" for number in range(1, 13)]
+    after = eye.reader.audit.tail()
+    assert (after.since, after.size) == (before.since, before.size + 3)
+    # And one that is another one is read from its beginning on.
+    with plain_client(redis_url) as client:
+        client.delete(AUDIT)
+    tell(1_799_000_000_000, 20, 21)
+    eye.look()
+    assert eye.intents()[-2:] == ["restart n=20", "restart n=21"]
+    assert eye.reader.audit.tail().since < before.since
+
+
 def test_a_publisher_catches_up_across_rotation_compression_and_truncation(
     publisher: Make, eye: Eye, tmp_path: Path
 ) -> None:
