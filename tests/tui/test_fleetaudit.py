@@ -10,8 +10,10 @@ from textual.widgets import Input
 from healconsole.core.auditline import AuditTail
 from healconsole.stores.fleetfeed import FleetReader
 from healconsole.stores.fleethistory import FleetHistory
-from healconsole.stores.redislink import RedisLink
+from healconsole.stores.fleetkeys import AUDIT
+from healconsole.stores.redislink import RedisLink, plain_client
 from healconsole.stores.redisserver import RedisServer
+from healconsole.tui.screens.audit import CHUNK
 from healconsole.tui.widgets.auditview import AuditView
 from tests.stores.test_fleethistory import BEGAN, NUMBER, tell
 from tests.tui import scenes
@@ -76,6 +78,29 @@ async def test_a_filter_and_a_jump_find_what_is_far_back(redis_url: str) -> None
         assert b"n=300" in view.current.raw
         await pilot.press("enter")
         await recording.until(pilot, "One event")
+
+
+async def test_it_is_read_on_past_a_thousand_entries_that_are_no_events(redis_url: str) -> None:
+    tell(redis_url, range(300))
+    with plain_client(redis_url) as client, client.pipeline(transaction=False) as pipe:
+        for _ in range(3 * CHUNK):
+            pipe.xadd(AUDIT, {"host": "web-07"}, id=f"{BEGAN * 1000 + 299_700}-*")
+        pipe.execute()
+    tell(redis_url, range(300, NUMBER))
+    snapshot = replace(scenes.fleet(), audit=seen(redis_url))
+    recording = Recording(snapshot, log=FleetHistory(redis_url), fleet=True)
+    recording.now = BEGAN + NUMBER
+    async with recording.app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("a", "j")
+        recording.app.screen.query_one(Input).value = f"-{NUMBER - 100}s"
+        await pilot.press("enter")
+        await recording.until(pilot, "n=100\n")
+        await pilot.press("end")
+        view = recording.app.screen.query_one(AuditView)
+        while view.line_count() == 300:  # the test's own time limit ends a vain wait
+            await pilot.pause(0.02)
+        await pilot.press("down")
+        await recording.until(pilot, "n=300\n")
 
 
 async def test_what_was_read_stays_true_while_redis_is_away(redis_server: RedisServer) -> None:

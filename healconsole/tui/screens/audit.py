@@ -314,18 +314,23 @@ class AuditScreen(ConsoleScreen):
         reader, window = self.console_app.log_reader, self._window
         if reader is None:
             return
-        since = window.end
+        worker, since, goes_on = get_current_worker(), window.end, True
         with self._telling():
-            step = reader.newer(since, CHUNK)
-            if step.lines:
-                self._if_shown(partial(self._got_newer, step, since))
+            while goes_on:
+                step = reader.newer(since, CHUNK)
+                # Of a whole chunk of the fleet's stream nothing may be an event of ours.
+                if worker.is_cancelled or not (step.lines or step.offset > since):
+                    return
+                took = self._if_shown(partial(self._got_newer, step, since))
+                since, goes_on = step.offset, took and not step.lines
 
     def _got_newer(self, step: LogStep, since: int) -> bool:
-        if since == self._window.end:
-            self._window.after(step.lines, step.offset)
-            self._draw()
-            self._found("")
-        return True
+        """Take in what was read on from ``since``; whether that is what is wanted still."""
+        if since != self._window.end:
+            return False
+        self._window.after(step.lines, step.offset)
+        self._draw()
+        return self._found("")
 
     def _jump(self, text: str) -> None:
         try:
