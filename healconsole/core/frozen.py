@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 else:  # type checkers know what dataclasses.replace may be given
 
     def replace(record: Any, /, **changes: Any) -> Any:  # noqa: ANN401 - of the same class
-        """``record`` with other values in the fields that ``changes`` names.
+        """``record``, or a dataclass, with other values in the fields that ``changes`` names.
 
         Raises:
             TypeError: there is no such field.
         """
-        for name in record._specs:
+        for name in getattr(record, "_specs", record.__match_args__):
             if name not in changes:
                 changes[name] = getattr(record, name)
         return type(record)(**changes)

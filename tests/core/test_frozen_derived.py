@@ -203,6 +203,11 @@ def test_a_default_that_all_records_would_share_is_refused(default: object) -> N
             make({"a": (default,)})
 
 
+def test_a_dataclass_is_replaced_too() -> None:
+    kind = theirs({"a": (), "b": (3,)}, name="Plain")
+    assert frozen.replace(kind(1), b=4) == kind(1, 4)
+
+
 def test_what_is_not_known_of_a_field_is_refused_and_not_left_out() -> None:
     with pytest.raises(TypeError, match="init and kw_only"):
         types.new_class(
