@@ -28,7 +28,7 @@ _HEAL_VERSION=0.1.0
 _HEAL_HOME=${BASH_SOURCE[0]%/*}
 [[ $_HEAL_HOME == "${BASH_SOURCE[0]}" ]] && _HEAL_HOME=.
 
-for _heal_part in text names files policy state decide chain audit metrics watchdog commit act redis fleet lease legacy measure record loop; do
+for _heal_part in text names files policy state decide chain audit metrics watchdog lock commit act redis fleet lease legacy measure record loop; do
   # shellcheck source=/dev/null
   source "$_HEAL_HOME/heal.d/$_heal_part.sh" || {
     printf 'heal.sh: %s/heal.d/%s.sh cannot be read\n' "$_HEAL_HOME" "$_heal_part" >&2

@@ -9,7 +9,7 @@ import pytest
 from tests.shell.bashes import SHELL, ShellSite
 
 PARTS = {
-    "_heal_names": "text files policy state decide chain audit commit act legacy",
+    "_heal_names": "text files policy state decide chain audit lock commit act legacy",
     "_heal_names_main": "metrics watchdog measure record loop",
     "_heal_names_fleet": "redis fleet lease",
 }
