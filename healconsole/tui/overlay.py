@@ -35,11 +35,16 @@ class Overlay(ModalScreen[Result], Generic[Result]):
                 super(Overlay, self).render_lines(Region(first, y, end - first, 1))[0]
                 for y, first, end in asked
             ]
-        color = self.styles.background
-        return [
-            Strip(BackgroundScreen.process_segments(strip, color), strip.cell_length)
-            for strip in below.strips(asked)
-        ]
+        color, behind = self.styles.background, self.background_colors[1]
+        # What is below went through the filters, but the tint did not.
+        filters = self.get_line_filters()
+        found = []
+        for strip in below.strips(asked):
+            dimmed = Strip(BackgroundScreen.process_segments(strip, color), strip.cell_length)
+            for each in filters:
+                dimmed = dimmed.apply_filter(each, behind)
+            found.append(dimmed)
+        return found
 
     def _below(self) -> SpanCompositor | None:
         """The compositor of the screen below, if it is one of ours and of this size."""

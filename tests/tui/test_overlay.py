@@ -1,0 +1,35 @@
+"""What is seen around a window."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.tui import scenes
+from tests.tui.conftest import Recording
+
+
+@pytest.mark.asyncio
+async def test_without_colors_what_is_behind_a_window_is_grey_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The tint that dims it has a color of its own."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    recording = Recording(scenes.many(20))
+    async with recording.app.run_test(size=(100, 30)) as pilot:
+        await recording.until(pilot, "healer")
+        await pilot.press("question_mark")
+        await pilot.pause()
+        screen = recording.app.screen
+        assert len(recording.app.screen_stack) == 2
+        strips = screen.render_lines(screen.region)
+        assert any(strip.text.strip() for strip in strips), "what is below is seen"
+        colors = {
+            color.get_truecolor()
+            for strip in strips
+            for segment in strip
+            if segment.style is not None
+            for color in (segment.style.color, segment.style.bgcolor)
+            if color is not None
+        }
+        assert colors
+        assert all(color.red == color.green == color.blue for color in colors)
