@@ -221,6 +221,14 @@ async def test_an_act_that_was_cut_off_is_marked_once_no_result_is_to_be_expecte
         await pilot.press("escape", "slash", *"operator-")
         await recording.until(pilot, "/operator-")
         assert "UNFINISHED" not in recording.text(), "the filter may have left its result out"
+        await pilot.press("escape", "escape")
+        await recording.until(pilot, "UNFINISHED")
+        writer.append(healer="h", outcome="operator-done", scope="b", operator=ada, pid=7)
+        lines = history.lines_before(history.size(), 10)
+        audit = AuditTail(str(path), 0, history.size(), lines)
+        recording.feed.give(replace(snapshot, audit=audit))
+        await recording.until(pilot, "done")
+        await until(pilot, lambda: "UNFINISHED" not in recording.text())
 
 
 @pytest.mark.asyncio

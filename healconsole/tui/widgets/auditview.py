@@ -93,7 +93,7 @@ class AuditView(CellView, can_focus=True):
             )
             if len(self._drawn) > 2000:
                 self._drawn.clear()
-            if cut_off is not None:
+            if cut_off is False:  # else a result may still come, however late
                 self._drawn[key] = drawn
         return drawn
 
