@@ -40,6 +40,8 @@ class AuditEvent(Frozen):
     incident: str = ""
     before: str = ""
     after: str = ""
+    cause: str = ""
+    """Of `operator-undo`: what the event is (``core.unfinished``)."""
     raw: bytes = b""
 
 

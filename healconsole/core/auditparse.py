@@ -81,6 +81,7 @@ def format_event(
     incident: str = "",
     before: str = "",
     after: str = "",
+    cause: str = "",
 ) -> bytes:
     """Return the line of one event, newline included, in the contract's order of keys.
 
@@ -115,6 +116,7 @@ def format_event(
         "incident": incident,
         "before": before,
         "after": after,
+        "cause": cause,
     }
     fields.update({name: value for name, value in applying.items() if value})
     fields = {name: _encodable(value) for name, value in fields.items()}
@@ -157,6 +159,7 @@ def _event(found: dict[str, Any], raw: bytes, offset: int) -> AuditEvent:
         incident=_text(found.get("incident")),
         before=_text(found.get("before")),
         after=_text(found.get("after")),
+        cause=_text(found.get("cause")),
         raw=raw,
     )
 

@@ -1,12 +1,13 @@
 """Acts of operators that were announced and of which no result is told: something cut them off.
 
 An act is announced, on disk, before it takes effect; `operator-done` follows it, or a correction
-(`operator-undo`, "the act …") if it failed. A cycle that an operator ran has no such result: its
-own events are.
+(`operator-undo`, its cause `failure`) if it failed. A cycle that an operator ran has no such
+result: its own events are.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final, Generic, TypeVar
 
@@ -20,8 +21,22 @@ WITHIN_S: Final = 60.0
 """Seconds after which a result is not to be expected any more: an act takes milliseconds, and
 what it may wait for 10 s at most."""
 
-CORRECTION: Final = "the act "
-"""What the reason of an event begins with that says that the act before it failed."""
+FAILURE: Final = "failure"
+"""The cause of an `operator-undo` that says that the act before it failed."""
+
+BY_HAND: Final = "operator"
+"""The cause of one that is an act itself; whatever its reason says, a person wrote that."""
+
+_UNMARKED: Final = re.compile(
+    r"the act (?:"
+    r"was not done: (?:it waits no more|it is not as it was any more"
+    r"|the request cannot be removed \(.+\))"
+    r"|could not be written \(.+\); (?:nothing was changed"
+    r"|what was done could not all be taken back: look at .+)"
+    r"|may not have been done: .+)",
+    re.DOTALL,
+)
+"""The reasons of the former in logs from before there was a cause: all that was ever written."""
 
 ANNOUNCED: Final = frozenset(
     {
@@ -120,7 +135,9 @@ def _key(event: AuditEvent) -> _Key:
 def _is_result(event: AuditEvent) -> bool:
     if event.outcome == Outcome.OPERATOR_DONE:
         return True
-    return event.outcome == Outcome.OPERATOR_UNDO and event.reason.startswith(CORRECTION)
+    if event.outcome != Outcome.OPERATOR_UNDO:
+        return False
+    return event.cause == FAILURE if event.cause else bool(_UNMARKED.fullmatch(event.reason))
 
 
 def _is_late(event: AuditEvent, until: float) -> bool:

@@ -16,6 +16,7 @@ from healconsole.core.frozen import Frozen
 from healconsole.core.plan import ActPlan, FileRecord
 from healconsole.core.records import Corrupt
 from healconsole.core.request import Request
+from healconsole.core.unfinished import BY_HAND, FAILURE
 from healconsole.core.words import Outcome
 from healconsole.stores.auditlog import AuditUnwritable, AuditWriter, EventFields
 from healconsole.stores.changes import (
@@ -284,6 +285,7 @@ def audit_result(audit: AuditWriter, event: EventFields) -> str:
     """Say in the log that the act was done; what keeps it from being said is returned."""
     verb = event["outcome"].removeprefix("operator-")
     result: EventFields = {**event, "outcome": Outcome.OPERATOR_DONE, "reason": f"{verb}: done"}
+    result.pop("cause", None)
     try:
         audit.append(sync=True, **result)
     except AuditUnwritable as error:
@@ -303,6 +305,7 @@ def audit_failure(audit: AuditWriter, event: EventFields, why: str) -> None:
         "reason": f"the act {why}",
         "before": event["after"],
         "after": event["before"],
+        "cause": FAILURE,
     }
     try:
         audit.append(sync=True, **correction)
@@ -331,6 +334,8 @@ def _tell_who(event: EventFields, operator: Mapping[str, Any], reason: str, inci
     event["incident"] = incident
     event["pid"] = os.getpid()
     event["trigger"] = "operator"
+    if event["outcome"] == Outcome.OPERATOR_UNDO:
+        event["cause"] = BY_HAND
 
 
 @contextmanager

@@ -53,6 +53,7 @@ class EventFields(TypedDict, total=False):
     incident: str
     before: str
     after: str
+    cause: str
 
 
 class AuditWriter:

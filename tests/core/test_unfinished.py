@@ -9,7 +9,8 @@ import pytest
 from healconsole.core.auditline import AuditEvent, UnparsableLine
 from healconsole.core.unfinished import (
     ANNOUNCED,
-    CORRECTION,
+    BY_HAND,
+    FAILURE,
     KEPT,
     WITHIN_S,
     Unfinished,
@@ -26,7 +27,7 @@ def event(outcome: str, at: float = 1000.0, **fields: Any) -> AuditEvent:  # noq
 
 
 DONE = event("done")
-FAILED = event("undo", reason=f"{CORRECTION}could not be written")
+FAILED = event("undo", reason="the act could not be written", cause=FAILURE)
 
 
 def found(*events: AuditEvent, until: float = LATE) -> list[str]:
@@ -67,6 +68,31 @@ def test_the_next_act_of_the_same_process_does_not_hide_one_that_was_cut_off() -
     assert found(event("trip"), event("reset"), DONE) == ["trip"]
     assert found(event("trip"), DONE, event("undo", reason="too early"), DONE) == []
     assert found(event("trip"), DONE, event("undo", reason="too early")) == ["undo"]
+
+
+@pytest.mark.parametrize(
+    "reason", ["the act was too early", "the act was not done: it waits no more", "the act "]
+)
+def test_what_a_person_says_of_their_undo_makes_no_result_of_it(reason: str) -> None:
+    taken_back = event("undo", reason=reason, cause=BY_HAND)
+    assert found(taken_back) == ["undo"]
+    assert found(event("reset"), taken_back) == ["reset", "undo"]
+    assert found(event("reset"), taken_back, DONE) == ["reset"]
+
+
+def test_a_log_from_before_there_was_a_cause_is_read_by_what_was_written_then() -> None:
+    for words in (
+        "was not done: it waits no more",
+        "was not done: it is not as it was any more",
+        "was not done: the request cannot be removed (permission denied)",
+        "could not be written (no space left on device); nothing was changed",
+        "could not be written (disk full); what was done could not all be taken back: look at cb/a",
+        "may not have been done: Redis at 127.0.0.1 does not answer",
+    ):
+        assert found(event("trip"), event("undo", reason=f"the act {words}")) == []
+    for words in ("was too early", "was not done: I think", "could not be written; nothing"):
+        said = event("undo", reason=f"the act {words}")
+        assert found(event("trip"), said) == ["trip", "undo"]
 
 
 def test_a_line_that_does_not_parse_and_one_that_is_late_end_nothing_early() -> None:

@@ -111,6 +111,8 @@ def test_trip_and_undo_leave_no_trace_but_the_log(desk: Desk) -> None:
     assert first["operator"] == OPERATOR
     assert (first["reason"], first["incident"], second["reason"]) == ("because", "INC-1", "oops")
     assert (first["before"], first["after"]) == (second["after"], second["before"])
+    assert ("cause" in first, second["cause"]) == (False, "operator")
+    assert "cause" not in desk.all_events()[-1]
 
 
 def test_the_result_is_told_behind_the_act(desk: Desk) -> None:
@@ -303,6 +305,7 @@ def test_a_change_that_fails_halfway_is_taken_back_and_told(desk: Desk) -> None:
     assert desk.state() == before
     assert [event["outcome"] for event in desk.events()] == ["operator-reset", "operator-undo"]
     assert "could not be written" in str(desk.events()[1]["reason"])
+    assert desk.events()[1]["cause"] == "failure"
 
 
 def test_a_lock_that_is_held(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
