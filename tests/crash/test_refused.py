@@ -53,7 +53,7 @@ def refused(scene: Scene, before: dict[str, bytes], cycle: Running, where: str) 
 @pytest.mark.parametrize("error", ERRORS)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_call_is_refused(language: str, error: str, stays: str, tmp_path: Path) -> None:
-    not_acted = 0
+    not_acted = points = missed = 0
     turn, turns = 2 * ERRORS.index(error) + len(stays), 2 * len(ERRORS)
     for scenario in (PROBE, FAILURE):
         calls = calls_of(language, scenario, tmp_path / f"count-{scenario}")
@@ -68,15 +68,22 @@ def test_a_call_is_refused(language: str, error: str, stays: str, tmp_path: Path
             first = {each.name: each for each in reversed(later)}
             inject = [each.inject(f"error={error}", stays) for each in first.values()]
             cycle = LANGUAGES[language](scene, scenario.environ(scene))
-            with attached(cycle.pid, CALLS, *inject):
+            trace = scene.root / "trace"
+            with attached(cycle.pid, CALLS, *inject, log=trace):
                 cycle.go()
                 status = cycle.status()
+            points += 1
+            missed += b"(INJECTED)" not in trace.read_bytes()
             where = f"{language} got {error} at {call}{stays}, call {number} of {len(calls)}"
             assert status >= 0, f"{where}: died of it: {scene.said}"
             not_acted += refused(scene, before, cycle, where)
             what_came_after(scene, scenario, number, where, cycle)
-    # What is refused once may have another way, such as a message that is kept from nobody.
-    assert not_acted or not (LONG or stays), "none of the refusals came before the act"
+    # All that is above holds also of cycles that were refused nothing; of many, a few may come to
+    # their end with fewer calls.
+    assert missed * 20 <= points, f"{missed} of {points} cycles were refused nothing"
+    if LONG or stays:
+        # What is refused once may have another way, such as a message that is kept from nobody.
+        assert not_acted, "none of the refusals came before the act"
 
 
 def test_a_clock_that_is_not_there_for_once_ends_no_deadline(tmp_path: Path) -> None:
