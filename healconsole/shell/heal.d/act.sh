@@ -80,7 +80,7 @@ _HEAL_LOOK=200
 # "late" or "end".
 _heal_heard='' _heal_lost=''
 _heal_hear() {
-  local left rc seconds gone=0
+  local left rc seconds gone=0 part=''
   _heal_heard=''
   while :; do
     _heal_ticks
@@ -98,7 +98,13 @@ _heal_hear() {
     printf -v seconds '%d.%03d' $((left / 1000)) $((left % 1000))
     rc=0
     IFS= read -r -t "$seconds" -u "$1" _heal_text || rc=$?
-    ((rc == 0)) && return 0
+    # A read whose time is up keeps what it has read. That may be all of a line: then the end is what follows.
+    part+=$_heal_text
+    if ((rc == 0)) || [[ $rc == 1 && -n $part ]]; then
+      _heal_text=$part
+      return 0
+    fi
+    ((rc > 128 && gone)) && read -r -t 0 -u "$1" _ && continue
     if ((rc <= 128 || gone)); then
       _heal_heard=end
       return 1

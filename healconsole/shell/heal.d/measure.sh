@@ -37,23 +37,29 @@ _heal_capture() {
     printf -v left '%d.%03d' $((left / 1000)) $((left % 1000))
     IFS= read -r -d $'\x1e' -t "$left" -u "$answers" part || rc=$?
     _heal_captured+=$part
+    # The end of its output is told, not waited for: something that it left behind may hold the pipe. It has a
+    # fixed width, as a read whose time is up may have taken the mark that ends it, and would not say so.
+    if [[ $_heal_captured == *$'\x1f'[0-9][0-9][0-9] ]]; then
+      status=$((10#${_heal_captured: -3}))
+      _heal_captured=${_heal_captured:0:-4}
+      exec {answers}<&-
+      { wait "$child"; } 2>/dev/null || :
+      return "$status"
+    fi
+    if ((rc == 0)); then
+      # It wrote the mark itself.
+      exec {answers}<&-
+      _heal_end_group "$child"
+      return 125
+    fi
     ((rc > 128)) || break
-    # What was cut off by its time is no answer: half an intent is another intent.
-    if ((gone)) && [[ -z $part ]]; then
+    if ((gone)) && [[ -z $part ]] && ! read -r -t 0 -u "$answers" _; then
       rc=1
       break
     fi
     kill -0 "$child" 2>/dev/null || gone=1
     _heal_alive
   done
-  if ((rc == 0)); then
-    # The end of its output is told, not waited for: something that it left behind may hold the pipe.
-    IFS= read -r -t 1 -u "$answers" status
-    exec {answers}<&-
-    { wait "$child"; } 2>/dev/null || :
-    [[ -n $status && $status != *[!0-9]* ]] || status=125
-    return "$status"
-  fi
   exec {answers}<&-
   if ((rc > 128)); then
     _heal_end_group "$child"
@@ -72,7 +78,7 @@ _heal_capture_child() {
   [[ $1 == _heal_* ]] || _heal_as_caller
   local _heal_child_rc=0
   "$@" || _heal_child_rc=$?
-  printf '\x1e%d\n' "$_heal_child_rc"
+  printf '\x1f%03d\x1e' "$_heal_child_rc"
 }
 
 # The fact of detect $1 and of the functions that follow, in _heal_fact; what fails is a fact too.

@@ -1,0 +1,59 @@
+"""What a healer's functions say is heard whole, whenever the time of a look at them is up.
+
+Bash ends a read whose time is up with what it has read so far, be it half a line, or all of it and
+the mark behind it. Looks a millisecond apart make that common.
+"""
+
+from __future__ import annotations
+
+from tests.shell.bashes import ShellSite
+
+ROUNDS = 300
+LOOKS = "_HEAL_LOOK=1; heal_init; "
+
+
+def test_what_decide_says_is_the_intent_and_nothing_else(site: ShellSite) -> None:
+    done = site.run(
+        LOOKS
+        + f"""
+        decide() {{ printf 'restart unit=1\\n'; return 42; }}
+        for ((i = 0; i < {ROUNDS}; i++)); do
+          rc=0
+          _heal_capture 5 decide || rc=$?
+          printf '%d %q\\n' "$rc" "$_heal_captured"
+        done
+        """
+    )
+    assert set(done.stdout.splitlines()) == {"42 $'restart unit=1\\n'"}
+
+
+def test_an_action_that_ended_well_is_a_success(site: ShellSite) -> None:
+    done = site.run(
+        LOOKS
+        + f"""
+        for ((i = 0; i < {ROUNDS}; i++)); do
+          exec {{said}}< <(printf 'acted\\n')
+          child=$!
+          _heal_ticks
+          deadline=$((_heal_num + 5000))
+          heard=''
+          while _heal_hear "$said" "$deadline"; do heard+=$_heal_text; done
+          exec {{said}}<&-
+          printf '%s %s\\n' "$heard" "$_heal_heard"
+        done
+        """
+    )
+    assert set(done.stdout.splitlines()) == {"acted end"}
+
+
+def test_what_writes_the_mark_of_the_end_itself_has_failed(site: ShellSite) -> None:
+    done = site.run(
+        LOOKS
+        + r"""
+        decide() { printf 'restart \x1e unit=1\n'; }
+        rc=0
+        _heal_capture 5 decide || rc=$?
+        echo "$rc"
+        """
+    )
+    assert done.stdout == "125\n"
