@@ -25,35 +25,40 @@ class ActingScreen(ConsoleScreen):
 
     def action_trip(self) -> None:
         """Open the dialog that trips."""
-        if self._may(keys.TRIP):
+        if self._begins(keys.TRIP):
             from healconsole.tui.dialogs import open_trip
 
             open_trip(self.console_app, self.subjects())
 
     def action_reset(self) -> None:
         """Open the dialog that resets."""
-        if self._may(keys.RESET):
+        if self._begins(keys.RESET):
             from healconsole.tui.dialogs import open_reset
 
             open_reset(self.console_app, self.subjects())
 
     def action_dry_run(self) -> None:
         """Open the dialog that turns rehearsal on or off."""
-        if self._may(keys.DRY_RUN):
+        if self._begins(keys.DRY_RUN):
             from healconsole.tui.dialogs import open_dry_run
 
             open_dry_run(self.console_app, self.subjects())
 
     def action_run(self) -> None:
         """Open the dialog that runs one guarded cycle."""
-        if self._may(keys.RUN):
+        if self._begins(keys.RUN):
             from healconsole.tui.dialogs import open_run
 
             open_run(self.console_app, self.subjects())
 
-    def _may(self, key: Key) -> bool:
+    def stay(self) -> None:
+        """Go on being about the same healers while an act on them changes what they are."""
+
+    def _begins(self, key: Key) -> bool:
         """Whether a key works now; says why if it does not."""
         why = self.why_not(key)
         if why:
             self.console_app.say(f"{key.does}: {why}")
+        else:
+            self.stay()
         return not why

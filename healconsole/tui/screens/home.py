@@ -156,6 +156,10 @@ class HomeScreen(ActingScreen):
             return super().subjects()
         return tuple(h for h in self.console_app.snapshot.healers if h.id in marked)
 
+    def stay(self) -> None:
+        """Keep the cursor on its healer, which may not be the worst after the act."""
+        self.query_one(HealerTable).hold()
+
     def action_open(self) -> None:
         """Open the healer under the cursor."""
         name = self.query_one(HealerTable).selected
@@ -167,6 +171,7 @@ class HomeScreen(ActingScreen):
     def _open(self, name: str) -> None:
         from healconsole.tui.screens.healer import HealerScreen  # not before it is wanted
 
+        self.stay()  # it may be acted on there
         self.app.push_screen(HealerScreen(name))
 
     def action_explain(self) -> None:

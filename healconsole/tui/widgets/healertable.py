@@ -32,8 +32,8 @@ _Drawn = tuple[HealerRow, bool, bool]
 class HealerTable(CellView, can_focus=True):
     """Rows of healers under one line of heads.
 
-    The order follows the severity, and the cursor stays on the worst, until somebody moves it:
-    from then on rows stay where they are, and new healers join at the end, until `settle`.
+    The order follows the severity, and the cursor stays on the worst, until somebody moves it or
+    acts: from then on rows stay where they are, and new healers join at the end, until `settle`.
     """
 
     fixed = 1
@@ -92,6 +92,10 @@ class HealerTable(CellView, can_focus=True):
         top = self.scroll_offset.y
         lines = self._named[top : top + max(0, self.size.height - self.fixed)]
         return [name for name in lines if name is not None]
+
+    def hold(self) -> None:
+        """Keep the rows where they are, and the cursor on its healer."""
+        self._held = True
 
     def settle(self) -> None:
         """Let the worst come first again."""
