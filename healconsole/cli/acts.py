@@ -85,7 +85,7 @@ def begin(args: argparse.Namespace) -> Scene:
     operator = identify(os.environ, via="cli", named=config.operator)
     desk = OperatorDesk(
         config.state_root, config.audit, operator, time.time, config.host,
-        config.four_eyes, config.second_within,
+        config.four_eyes, config.second_within, config.catalog,
     )  # fmt: skip
     return Scene(desk, the_healer(snapshot, args.name), snapshot, args.incident or config.incident)
 

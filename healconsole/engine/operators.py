@@ -156,6 +156,8 @@ class OperatorDesk(Frozen):
     """Verbs that want a second person."""
     second_within: float = 900.0
     """Seconds for which a request can be approved."""
+    catalog: Path | None = None
+    """The directory of the catalog, to name it where an entry lacks."""
 
     def read(self, name: str, catalog: CatalogEntry | None = None) -> HealerState:
         """``name`` as its directory is now, without what only the feed knows."""

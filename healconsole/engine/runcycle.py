@@ -155,10 +155,15 @@ class OperatorCycle:
         entry = self.healer.catalog
         name = self.healer.name
         if entry is None or not entry.command:
-            raise ActRefused(
-                f"nothing says how to run {name}: no daemon runs, and the catalog has no command "
-                f"for it; write one to {name}.toml there"
-            )
+            where = "" if self.desk.catalog is None else f" {self.desk.catalog}"
+            lacks = f"the catalog{where} has no command for it; write one to {name}.toml there"
+            daemon = self.desk.read(name).daemon_pid
+            if daemon is not None:
+                raise ActRefused(
+                    f"no plan can be made of {name}: {lacks}. Its daemon, pid {daemon}, is asked "
+                    "for the cycle, and the guardrails decide"
+                )
+            raise ActRefused(f"nothing says how to run {name}: no daemon runs, and {lacks}")
         if entry.problem:
             raise ActRefused(f"{entry.path} is not used: {entry.problem}")
         try:

@@ -77,7 +77,7 @@ def _desk(config: Config, clock: Clock) -> tuple[Acts, str]:
     operator = identify(os.environ, via="tui", named=config.operator)
     desk = OperatorDesk(
         config.state_root, config.audit, operator, clock, config.host,
-        config.four_eyes, config.second_within,
+        config.four_eyes, config.second_within, config.catalog,
     )  # fmt: skip
     return desk, operator.user
 

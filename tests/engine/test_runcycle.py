@@ -32,7 +32,10 @@ class Console:
     def __init__(self, site: Site, program: Program) -> None:
         self.site = site
         self.program = program
-        self.desk = OperatorDesk(site.root, site.audit, DESK_OPERATOR, time.time, "web1")
+        self.desk = OperatorDesk(
+            site.root, site.audit, DESK_OPERATOR, time.time, "web1",
+            catalog=site.root / "healers.d",
+        )  # fmt: skip
         self.events: list[PhaseEvent] = []
 
     def entry(self, *options: str, **more: str) -> CatalogEntry:
@@ -73,7 +76,7 @@ def test_a_plan_spends_nothing(site: Site, console: Console) -> None:
 
 
 def test_a_plan_that_fails_says_why(console: Console) -> None:
-    assert "no command" in console.cycle(None).plan().problem
+    assert "no daemon runs" in console.cycle(None).plan().problem
     entry = replace(console.entry(), command=("sh", "-c", "echo broken >&2; exit 3"))
     assert "exit code 3: broken" in console.cycle(entry).plan().problem
     entry = replace(console.entry(), command=("echo", "[1]"))
@@ -167,6 +170,10 @@ def test_a_running_daemon_is_asked_and_never_doubled(site: Site, console: Consol
     until(lambda: site.count("acted") == 1 and console.desk.read("h").daemon_pid is not None)
     until(lambda: console.healer(None).cycle is not None and site.events("success"))
     console.program.says(intent="fix pid=2")
+    lacks = console.cycle(None).plan().problem
+    assert f"the catalog {site.root / 'healers.d'} has no command for it" in lacks
+    assert f"Its daemon, pid {daemon.pid}, is asked for the cycle" in lacks
+    assert "no daemon" not in lacks
     result = console.cycle(None).run(reason="now")
     assert (result.outcome, result.exit_code) == ("success", None)
     asked = site.events("operator-run")[0]

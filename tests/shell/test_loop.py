@@ -74,7 +74,10 @@ def test_detect_and_plan_print_and_write_nothing(live: ShellSite) -> None:
 def test_one_cycle_leaves_its_record(live: ShellSite) -> None:
     metrics = live.root / "metrics"
     metrics.mkdir()
-    assert run(live, "--once", HEAL_TEXTFILE_DIR=str(metrics)).returncode == 0
+    acted = run(live, "--once", HEAL_TEXTFILE_DIR=str(metrics))
+    assert acted.returncode == 0
+    assert re.fullmatch(r"\S+ h: fix depth=12: success in 0\.\d s\n", acted.stderr)
+    assert not acted.stdout
     first = cycle(live)
     assert (first.seq, first.trigger, first.fact) == (1, "once", "depth=12")
     assert (first.intent, first.outcome, first.mode) == ("fix depth=12", "success", "live")
@@ -88,7 +91,9 @@ def test_one_cycle_leaves_its_record(live: ShellSite) -> None:
     assert second.verdict is not None
     assert second.verdict.guard == "idempotency"
     # A third process, denied for the same reason: the run of denials has begun already.
-    assert run(live, "--once").returncode == 0
+    denied = run(live, "--once")
+    assert denied.returncode == 0
+    assert " h: fix depth=12: denied by idempotency: acted on" in denied.stderr
     assert live.outcomes() == ["started", "success", "denied"]
 
 
@@ -186,7 +191,8 @@ def test_the_callers_code_sees_the_callers_variables(
         """
     )
     assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    told = r"\S+ h: fix a: success in \d+\.\d s\n" if way == "heal_main" else ""
+    assert re.fullmatch(told, done.stderr)
     phases = {"heal_main": "detect decide act check", "plan": "detect decide"}
     for phase in phases.get(way, "act check").split():
         assert live.count(phase) == 1

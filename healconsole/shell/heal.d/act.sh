@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # the parts of heal.sh share their variables
 # An act behind the guardrails: the only place that runs a healer's action.
 
-_heal_outcome='' _heal_why_not='' _heal_stopped='' _heal_inside=0
+_heal_outcome='' _heal_why_not='' _heal_stopped='' _heal_inside=0 _heal_took=0
 
 # The action and its check, in one process group of their own, each within its time.
 _heal_run() {
@@ -291,10 +291,11 @@ _heal_act_allowed() {
   _heal_run "$action" "$check" "$_heal_intent" || rc=1
   _heal_lease_drop
   _heal_ticks
+  _heal_took=$((_heal_num - began))
   if ((rc)); then
     reason=${reason:+$reason; }$_heal_why_not
     heal_log "$_heal_outcome: $_heal_intent: $_heal_why_not"
   fi
-  _heal_record "$_heal_outcome" "$reason" $((_heal_num - began)) || rc=1
+  _heal_record "$_heal_outcome" "$reason" "$_heal_took" || rc=1
   return "$rc"
 }

@@ -111,6 +111,7 @@ _heal_daemon() {
     _heal_cycle "${HEAL_TRIGGER:-once}" 0 "$@"
     _heal_denials_over
     _heal_single_release
+    _heal_once_says
     [[ $_heal_outcome != @(verify-failed|action-failed|timed-out|interrupted) ]]
     return
   fi
@@ -142,6 +143,17 @@ _heal_daemon() {
   _heal_denials_over
   _heal_single_release
   heal_log "stopped by $_heal_stop"
+}
+
+# Whoever runs one cycle by hand reads here what came of it; failures and rehearsals were told as they ended.
+_heal_once_says() {
+  case $_heal_outcome in
+    denied) heal_log "$_heal_intent: denied by $_heal_v_guard: $_heal_v_reason" ;;
+    success)
+      printf -v _heal_text '%d.%d' $((_heal_took / 1000)) $((_heal_took % 1000 / 100))
+      heal_log "$_heal_intent: success in $_heal_text s"
+      ;;
+  esac
 }
 
 # Be the only one of this healer's name, or say who is.
