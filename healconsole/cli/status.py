@@ -136,18 +136,25 @@ def _sentences(view: HealerRow, verdict: str) -> list[str]:
 
 def _cells(view: HealerRow) -> tuple[str, ...]:
     remaining = "" if view.circuit_remaining is None else countdown(view.circuit_remaining)
-    tokens = "corrupt" if view.tokens_corrupt else f"{view.tokens_micro / MICRO:.1f}/{view.burst}"
-    beat = "none" if view.beat_age is None else age(view.beat_age) + ("!" * view.beat_stale)
-    last = "" if view.last_age is None else f"{visible(view.last_outcome)} {age(view.last_age)}"
     mark = "~" if view.assumed else ""
+    circuit, tokens = f"{view.circuit}{mark}", f"{view.tokens_micro / MICRO:.1f}/{view.burst}{mark}"
+    if view.tokens_corrupt:
+        tokens = f"corrupt{mark}"
+    if "cb" in view.unread:
+        circuit = "?"
+    if "rate" in view.unread:
+        tokens = "?"
+    no_beat = "?" if "cycle" in view.unread else "none"
+    beat = no_beat if view.beat_age is None else age(view.beat_age) + ("!" * view.beat_stale)
+    last = "" if view.last_age is None else f"{visible(view.last_outcome)} {age(view.last_age)}"
     if view.lost_age is not None:
         name = f"{view.glyph} {visible(view.name)}"
-        return (name, "LOST", age(view.lost_age), tokens + mark, beat, view.mode, last)
+        return (name, "LOST", age(view.lost_age), tokens, beat, view.mode, last)
     return (
         f"{view.glyph} {visible(view.name)}",
-        view.circuit + mark,
+        circuit,
         remaining,
-        tokens + mark,
+        tokens,
         beat,
         view.mode,
         last,
@@ -156,15 +163,16 @@ def _cells(view: HealerRow) -> tuple[str, ...]:
 
 def _details(healer: Mapping[str, Any]) -> list[str]:
     """Breakers, buckets, markers and the last event, as ``--json`` says them."""
-    lines = []
-    for breaker in healer["breakers"]:
+    unread = (part for part in ("breakers", "buckets") if healer[part] is None)
+    lines = [f"{part:<9}?: they cannot be read" for part in unread]
+    for breaker in healer["breakers"] or ():
         left = breaker["remaining_s"]
         lines.append(
             f"breaker  {visible(breaker['scope'])}: {breaker['state']}, "
             + _of(breaker, "failures", "max", "failed")
             + ("" if left is None else f", {countdown(left)} left")
         )
-    for bucket in healer["buckets"]:
+    for bucket in healer["buckets"] or ():
         wait = bucket["next_token_s"]
         lines.append(
             f"bucket   {visible(bucket['scope'])}: "
@@ -173,7 +181,10 @@ def _details(healer: Mapping[str, Any]) -> list[str]:
         )
     markers, active = healer["markers"], healer["markers"]["active"]
     now_active = "an unknown number" if active is None else active
-    lines.append(f"markers  {now_active} in this window, {markers['total']} kept")
+    if markers["total"] is None:
+        lines.append("markers  ?: they cannot be read")
+    else:
+        lines.append(f"markers  {now_active} in this window, {markers['total']} kept")
     if healer["running"]["pid"] is not None:
         lines.append(f"daemon   pid {healer['running']['pid']}")
     return lines

@@ -118,6 +118,7 @@ def healer_line(healer: HealerState, now: float) -> bytes:
         "path": _text(healer.path),
         "library": str(healer.library),
         "problem": _text(healer.problem),
+        "unread": sorted(healer.unread),
         "cycle": _cycle(healer.cycle),
         "heartbeat": _heartbeat(healer.heartbeat),
         "hold": _line(healer.hold, format_override),

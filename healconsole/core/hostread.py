@@ -36,6 +36,7 @@ from healconsole.core.request import Request
 from healconsole.core.requestdoc import REQUESTS_MAX, read_request
 from healconsole.core.scopes import is_healer_name
 from healconsole.core.snapshot import (
+    PARTS,
     CatalogEntry,
     HealerState,
     Heartbeat,
@@ -131,7 +132,7 @@ def read_healer_line(line: bytes, host: str) -> HealerState:
         if not is_healer_name(name):
             raise
         problem = f"what {host} publishes of it does not match its format ({error})"
-        return HealerState(name, "", problem=problem, host=host)
+        return HealerState(name, "", problem=problem, unread=PARTS, host=host)
 
 
 def publishable(host: object) -> str | None:
@@ -148,6 +149,7 @@ def _healer(found: Mapping[str, Any], name: str, host: str) -> HealerState:
         path=_text(found, "path"),
         library=_library(found),
         problem=_text(found, "problem"),
+        unread=_unread(found),
         cycle=_record(found.get("cycle"), parse_cycle, "cycle.json"),
         heartbeat=_heartbeat(found.get("heartbeat")),
         hold=_record(found.get("hold"), parse_override, "hold"),
@@ -171,6 +173,12 @@ def _healer(found: Mapping[str, Any], name: str, host: str) -> HealerState:
         intents=tuple(_texts(found, "intents", INTENTS_MAX)),
         host=host,
     )
+
+
+def _unread(found: Mapping[str, Any]) -> frozenset[str]:
+    if "unread" not in found:  # told by an older program
+        return frozenset()
+    return PARTS.intersection(_texts(found, "unread", len(PARTS)))
 
 
 def _record(

@@ -134,11 +134,13 @@ def _detailed(view: HealerRow, healer: HealerState, thresholds: Thresholds) -> l
     if interval > 0:
         oldest = thresholds.missed_beats * interval + thresholds.grace_s
     beat = "U" if view.beat_age is None else f"{max(0.0, view.beat_age):.0f}s"
-    tokens = "U" if view.tokens_corrupt else f"{view.tokens_micro / MICRO:.2f}"
+    circuits = "U" if "cb" in view.unread else f"{view.circuits_bad}"
+    unknown_tokens = view.tokens_corrupt or "rate" in view.unread
+    tokens = "U" if unknown_tokens else f"{view.tokens_micro / MICRO:.2f}"
     markers = "U" if view.markers_active is None else f"{view.markers_active}"
     return [
         f"{_label(view.name, 'beat')}={beat};;{oldest:.0f};0",
-        f"{_label(view.name, 'circuits')}={view.circuits_bad};;;0",
+        f"{_label(view.name, 'circuits')}={circuits};;;0",
         f"{_label(view.name, 'tokens')}={tokens};;;0;{view.burst}",
         f"{_label(view.name, 'markers')}={markers};;;0",
     ]

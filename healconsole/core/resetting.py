@@ -45,6 +45,8 @@ def plan_reset(
         ActRefused: nothing would change, or it cannot be done.
     """
     operable(healer)
+    if "cb" in healer.unread:
+        raise ActRefused(f"{healer.name} cannot be read whole: {healer.problem}")
     if to not in {HALF_OPEN, CLOSED}:
         raise ActRefused(f"a reset is to half-open or to closed, not to {to!r}")
     if scope is not None and scope not in known_scopes(healer):

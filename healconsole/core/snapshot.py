@@ -88,6 +88,10 @@ class ScopedBucket(Frozen):
     file: str
 
 
+PARTS = frozenset({"cycle", "cb", "rate", "keys"})
+"""What a healer's directory tells: its last cycle, breakers, buckets, markers."""
+
+
 class HealerState(Frozen):
     """One healer as its directory, its catalog entry and the audit log have it.
 
@@ -99,6 +103,8 @@ class HealerState(Frozen):
     library: Library = Library.UNKNOWN
     problem: str = ""
     """Why the directory cannot be read, with its mend; empty if it can."""
+    unread: frozenset[str] = frozenset()
+    """What of `PARTS` could not be read: it is unknown, not empty."""
     cycle: CycleRecord | Corrupt | None = None
     heartbeat: Heartbeat | Corrupt | None = None
     hold: OverrideRecord | Corrupt | None = None

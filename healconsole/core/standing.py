@@ -138,6 +138,8 @@ def markers_active(healer: HealerState, bucket: int, now: float) -> int | None:
     Exact where the markers were read. Otherwise the intents seen last are hashed with the
     number of this bucket: the file names alone then tell.
     """
+    if "keys" in healer.unread:
+        return None
     if healer.markers_total == 0:
         return 0
     if healer.markers is not None:

@@ -42,7 +42,8 @@ def status_object(
 ) -> dict[str, Any]:
     """Return the object of ``status --json``. Times are epoch seconds, spans seconds.
 
-    ``stopped`` is there while an operator or the storm brake stops something.
+    What could not be read is null: breakers, buckets, the numbers of markers. ``stopped`` is
+    there while an operator or the storm brake stops something.
     """
     audit, redis = snapshot.audit_health, snapshot.redis_health
     found = {
@@ -135,11 +136,15 @@ def healer_object(
         "hold": _override(healer.hold),
         "heartbeat": _heartbeat(healer, now, thresholds),
         "running": {"pid": healer.daemon_pid},
-        "breakers": [_breaker(healer, breaker, now) for breaker in healer.breakers],
-        "buckets": [_bucket(healer, bucket, now) for bucket in healer.buckets],
+        "breakers": None
+        if "cb" in healer.unread
+        else [_breaker(healer, breaker, now) for breaker in healer.breakers],
+        "buckets": None
+        if "rate" in healer.unread
+        else [_bucket(healer, bucket, now) for bucket in healer.buckets],
         "markers": {
             "active": markers_active(healer, policy.bucket, now),
-            "total": healer.markers_total,
+            "total": None if "keys" in healer.unread else healer.markers_total,
         },
         "last": _last(healer.last),
         "verdict": verdict_object(explain(healer, snapshot, None, now)),

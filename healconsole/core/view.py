@@ -86,6 +86,8 @@ class HealerRow(Frozen):
     """Why the row is not ok, in one sentence; may hold data from outside."""
     lost_age: float | None = None
     """Since when its host tells no more; None while it does."""
+    unread: frozenset[str] = frozenset()
+    """What of ``snapshot.PARTS`` could not be read: what the row says of it is unknown."""
     host: str = ""
     """Empty where all healers are of this host; else ``name`` begins with it."""
 
@@ -133,6 +135,7 @@ def healer_row(
         last_outcome="" if last is None else last.outcome,
         last_age=None if last is None or last.ts is None else now - last.ts,
         problem=problem,
+        unread=healer.unread,
     )
 
 

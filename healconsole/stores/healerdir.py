@@ -17,7 +17,7 @@ from healconsole.core.records import (
     MarkerRecord,
 )
 from healconsole.core.scopes import is_healer_name, scope_of_file
-from healconsole.core.snapshot import HealerState, Heartbeat, ScopedBreaker, ScopedBucket
+from healconsole.core.snapshot import PARTS, HealerState, Heartbeat, ScopedBreaker, ScopedBucket
 from healconsole.core.words import Library
 from healconsole.stores.files import (
     CYCLE_LIMIT,
@@ -88,13 +88,17 @@ def read_healer(root: Root, name: str, *, with_markers: bool = False) -> HealerS
         try:
             fd = open_below_dir(root_fd, name)
         except Missing:
-            return HealerState(name, path, problem="the directory is gone")
+            return HealerState(name, path, problem="the directory is gone", unread=PARTS)
         except Unreadable as error:
-            return HealerState(name, path, problem=f"{error.why}; {_mend(error.why)}")
+            return _blind(name, path, error.why)
         try:
             return _read(fd, name, path, with_markers=with_markers)
         finally:
             os.close(fd)
+
+
+def _blind(name: str, path: str, why: str) -> HealerState:
+    return HealerState(name, path, problem=f"{why}; {_mend(why)}", unread=PARTS)
 
 
 def _read(fd: int, name: str, path: str, *, with_markers: bool) -> HealerState:
@@ -102,9 +106,9 @@ def _read(fd: int, name: str, path: str, *, with_markers: bool) -> HealerState:
         with os.scandir(fd) as entries:
             names = {entry.name for entry in entries}
     except OSError as error:
-        why = f"cannot be read ({(error.strerror or '').lower()})"
-        return HealerState(name, path, problem=f"{why}; {_mend(why)}")
+        return _blind(name, path, f"cannot be read ({(error.strerror or '').lower()})")
     problems: list[str] = []
+    unread: set[str] = set()
     if not is_healer_name(name):
         problems.append(
             "the name is not one of a healer (letters, digits, '.', '_' and '-', at most 64), "
@@ -112,15 +116,18 @@ def _read(fd: int, name: str, path: str, *, with_markers: bool) -> HealerState:
         )
     cycle = read_record(fd, CYCLE, CYCLE, parse_cycle, CYCLE_LIMIT) if CYCLE in names else None
     breakers = [
-        ScopedBreaker(*found) for found in _scoped(fd, names, "cb", parse_breaker, problems)
+        ScopedBreaker(*found) for found in _scoped(fd, names, "cb", parse_breaker, problems, unread)
     ]
-    buckets = [ScopedBucket(*found) for found in _scoped(fd, names, "rate", parse_bucket, problems)]
-    keys, total = _keys(fd, names, problems)
+    buckets = [
+        ScopedBucket(*found) for found in _scoped(fd, names, "rate", parse_bucket, problems, unread)
+    ]
+    keys, total = _keys(fd, names, problems, unread)
     return HealerState(
         name=name,
         path=path,
         library=_library(cycle, names, breakers, buckets),
         problem="; ".join(problems),
+        unread=frozenset(unread),
         cycle=cycle,
         heartbeat=Heartbeat(cycle.at, CYCLE) if isinstance(cycle, CycleRecord) else cycle,
         hold=read_record(fd, "hold", "hold", parse_override) if "hold" in names else None,
@@ -143,6 +150,7 @@ def _scoped(
     folder: str,
     parse: Callable[[bytes, str], R | Corrupt],
     problems: list[str],
+    unread: set[str],
 ) -> Iterator[tuple[str, R | Corrupt, str]]:
     """Scope, record and path of each ``<folder>/<scope>`` and flat ``<folder>-<scope>``."""
     flat = f"{folder}-"
@@ -158,7 +166,12 @@ def _scoped(
     except Missing:
         return
     except Unreadable as error:
-        yield "", Corrupt(folder, error.word), folder
+        if error.why.startswith("cannot be read"):
+            # Something may well be in it: to say of what nothing is known.
+            unread.add(folder)
+            problems.append(f"{folder}: {error.why}; {_mend(error.why)}")
+        else:
+            yield "", Corrupt(folder, error.word), folder
         return
     if total > SCOPES_LIMIT:
         problems.append(f"{folder}/ holds {total:,} files, of which {SCOPES_LIMIT:,} are shown")
@@ -172,7 +185,7 @@ def _scoped(
         os.close(at)
 
 
-def _keys(fd: int, names: set[str], problems: list[str]) -> tuple[list[str], int]:
+def _keys(fd: int, names: set[str], problems: list[str], unread: set[str]) -> tuple[list[str], int]:
     if "keys" not in names:
         return [], 0
     try:
@@ -180,7 +193,9 @@ def _keys(fd: int, names: set[str], problems: list[str]) -> tuple[list[str], int
     except Missing:
         return [], 0
     except Unreadable as error:
-        problems.append(f"keys: {error.why}")
+        unread.add("keys")
+        denied = error.why.startswith("cannot be read")
+        problems.append(f"keys: {error.why}{f'; {_mend(error.why)}' if denied else ''}")
         return [], 0
 
 

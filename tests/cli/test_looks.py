@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 import redis
 
 from tests.cli.program import Site
@@ -183,6 +185,33 @@ def test_a_state_root_that_is_not_there_is_not_an_empty_one(site: Site) -> None:
     assert done.returncode == 1
     assert "nowhere" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("folder", ["", "cb", "rate", "keys"])
+def test_what_cannot_be_read_of_a_healer_is_unknown_never_healthy(site: Site, folder: str) -> None:
+    powerless = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
+    prefix = powerless if os.geteuid() == 0 else ()
+    home = site.state / "blind"
+    for name in ("cb", "rate", "keys"):
+        (home / name).mkdir(parents=True)
+    (home / folder).chmod(0)
+    try:
+        found = _by_name(json.loads(site.run("status", "--json", prefix=prefix).stdout))["blind"]
+        shown = site.run("status", "blind", prefix=prefix).stdout
+        checked = site.run("check", "blind", prefix=prefix).stdout
+    finally:
+        (home / folder).chmod(0o700)
+    hidden = {folder} if folder else {"cb", "rate", "keys"}
+    assert (found["breakers"] is None) == ("cb" in hidden)
+    assert (found["buckets"] is None) == ("rate" in hidden)
+    assert (found["markers"] == {"active": None, "total": None}) == ("keys" in hidden)
+    assert found["verdict"]["allow"] is False
+    assert ("'blind circuits'=U" in checked) == ("cb" in hidden)
+    assert ("'blind tokens'=U" in checked) == ("rate" in hidden)
+    assert ("'blind markers'=U" in checked) == ("keys" in hidden)
+    assert ("closed" in shown) == ("cb" not in hidden)
+    assert ("3.0/3" in shown) == ("rate" not in hidden)
+    assert ("0 kept" in shown) == ("keys" not in hidden)
 
 
 def test_an_unreadable_state_root_is_one_clear_line(site: Site) -> None:

@@ -20,7 +20,7 @@ from healconsole.core.records import (
     OverrideRecord,
     Policy,
 )
-from healconsole.core.snapshot import Heartbeat
+from healconsole.core.snapshot import PARTS, Heartbeat
 from healconsole.core.words import Circuit, Library
 from healconsole.stores.files import Missing
 from healconsole.stores.layout import prepare
@@ -212,9 +212,25 @@ def test_a_directory_that_may_not_be_read(state_root: Path) -> None:
         assert list_healers(state_root) == ["closed", "open"]
         closed = read_healer(state_root, "closed")
         assert closed.problem.startswith("cannot be read (permission denied); give this user")
+        assert closed.unread == PARTS
         held = read_healer(state_root, "open").hold
         assert isinstance(held, Corrupt)
         assert held.why == "not readable"
+
+    as_nobody(state_root, look)
+
+
+@pytest.mark.parametrize("folder", ["cb", "rate", "keys"])
+def test_a_folder_that_may_not_be_read_is_unknown_and_not_empty(
+    state_root: Path, folder: str
+) -> None:
+    prepare(state_root / "h", NOW)
+    (state_root / "h" / folder).chmod(0)
+
+    def look() -> None:
+        found = read_healer(state_root, "h", with_markers=True)
+        assert found.unread == {folder}
+        assert found.problem.startswith(f"{folder}: cannot be read (permission denied); give this")
 
     as_nobody(state_root, look)
 

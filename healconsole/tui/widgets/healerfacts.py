@@ -42,6 +42,8 @@ def facts_lines(healer: HealerState, now: float, width: int, utc_offset_s: int) 
 
 def _loop(healer: HealerState) -> str:
     library = "legacy heal.sh" if healer.library is Library.LEGACY else str(healer.library)
+    if "cycle" in healer.unread:
+        return "unknown: the directory cannot be read"
     runs = f"pid {healer.daemon_pid}" if healer.daemon_pid else "no process holds .singleton"
     cycle = healer.cycle
     pace = f", every {age(cycle.interval)}" if isinstance(cycle, CycleRecord) else ""
@@ -50,6 +52,8 @@ def _loop(healer: HealerState) -> str:
 
 def _heartbeat(healer: HealerState, now: float, utc_offset_s: int) -> str:
     beat = healer.heartbeat
+    if beat is None and "cycle" in healer.unread:
+        return "unknown: cycle.json cannot be read"
     if beat is None:
         return "none: neither cycle.json nor a textfile metric"
     if isinstance(beat, Heartbeat):

@@ -111,6 +111,8 @@ def _circuit(row: HealerRow, columns: Columns) -> tuple[Cell, ...]:
         lost = fit("LOST", columns.word, "alarm"), gap(1)
         since = fit(age(row.lost_age), columns.left, "alarm", right=True)
         return (*lost, since, gap(columns.scope + columns.wide))
+    if "cb" in row.unread:
+        return fit("?", columns.word, "alarm"), gap(1 + columns.left + columns.scope + columns.wide)
     sign = CIRCUIT_SIGNS[row.circuit]
     word = sign.word + (f" x{row.circuits_bad}" if row.circuits_bad > 1 else "")
     if row.assumed:
@@ -146,8 +148,9 @@ def pips(tokens_micro: int, burst: int, width: int) -> str:
 
 
 def _tokens(row: HealerRow, columns: Columns) -> tuple[Cell, ...]:
-    if row.tokens_corrupt:
-        spent: tuple[Cell, ...] = (fit("CORRUPT", columns.pips + 1 + columns.tokens, "alarm"),)
+    if row.tokens_corrupt or "rate" in row.unread:
+        says = "?" if "rate" in row.unread else "CORRUPT"
+        spent: tuple[Cell, ...] = (fit(says, columns.pips + 1 + columns.tokens, "alarm"),)
     else:
         tone = "bad" if row.tokens_micro < MICRO else "text"
         tenths = row.tokens_micro * 10 // MICRO
@@ -162,12 +165,16 @@ def _tokens(row: HealerRow, columns: Columns) -> tuple[Cell, ...]:
         )
     if not columns.wide:
         return spent
-    waiting = "" if row.next_token_s is None else countdown(row.next_token_s)
+    waiting = (
+        "" if row.next_token_s is None or "rate" in row.unread else countdown(row.next_token_s)
+    )
     return (*spent, gap(1), fit(waiting, columns.next_token, "dim", right=True))
 
 
 def _marks(row: HealerRow, width: int) -> Cell:
     active = "?" if row.markers_active is None else str(row.markers_active)
+    if "keys" in row.unread:
+        return fit("?", width, "alarm", right=True)
     text = f"{active}/{row.markers_total}"
     if len(text) > width:
         text = f"{active}/{row.markers_total // 1000}k"
@@ -176,7 +183,7 @@ def _marks(row: HealerRow, width: int) -> Cell:
 
 def _beat(row: HealerRow, width: int) -> Cell:
     if row.beat_age is None:
-        return fit("none", width, "dim", right=True)
+        return fit("?" if "cycle" in row.unread else "none", width, "dim", right=True)
     text = age(row.beat_age)
     return fit(f"{text} !!" if row.beat_stale else text, width, _beat_tone(row), right=True)
 

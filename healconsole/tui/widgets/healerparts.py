@@ -14,6 +14,7 @@ from healconsole.tui.widgets.healerlines import pips
 from healconsole.tui.words import CIRCUIT_SIGNS
 
 _MARKERS_SHOWN = 200
+_UNKNOWN: Line = (gap(3), cell("? unknown: cannot be read", "alarm"))
 
 
 def parts_lines(healer: HealerState, now: float, width: int, utc_offset_s: int) -> list[Line]:
@@ -21,20 +22,25 @@ def parts_lines(healer: HealerState, now: float, width: int, utc_offset_s: int) 
     scopes = [len(part.scope) for part in healer.breakers]
     scopes += [len(part.scope) for part in healer.buckets]
     widths = (min(max(scopes, default=8), max(10, width // 3)), width)
-    lines: list[Line] = [_head("Breakers", len(healer.breakers))]
+    unread = healer.unread
+    lines: list[Line] = [_head("Breakers", "?" if "cb" in unread else len(healer.breakers))]
     lines += [_breaker(healer, part, now, widths, utc_offset_s) for part in healer.breakers]
-    if not healer.breakers:
+    if "cb" in unread:
+        lines.append(_UNKNOWN)
+    elif not healer.breakers:
         lines.append((gap(3), cell("none yet: every scope is closed", "dim")))
-    lines.append(_head("Buckets", len(healer.buckets)))
+    lines.append(_head("Buckets", "?" if "rate" in unread else len(healer.buckets)))
     lines += [_bucket(healer, part, now, widths) for part in healer.buckets]
-    if not healer.buckets:
+    if "rate" in unread:
+        lines.append(_UNKNOWN)
+    elif not healer.buckets:
         lines.append((gap(3), cell("none yet: every scope is full", "dim")))
-    lines.append(_head("Markers", healer.markers_total))
+    lines.append(_head("Markers", "?" if "keys" in unread else healer.markers_total))
     lines += _markers(healer, now, width, utc_offset_s)
     return lines
 
 
-def _head(title: str, number: int) -> Line:
+def _head(title: str, number: int | str) -> Line:
     return (gap(1), cell(title, "head"), gap(1), cell(str(number), "dim"))
 
 
@@ -92,6 +98,8 @@ def _bucket(healer: HealerState, part: ScopedBucket, now: float, widths: tuple[i
 
 
 def _markers(healer: HealerState, now: float, width: int, utc_offset_s: int) -> list[Line]:
+    if "keys" in healer.unread:
+        return [_UNKNOWN]
     if not healer.markers_total:
         return [(gap(3), cell("none: nothing was done lately", "dim"))]
     if healer.markers is None:
