@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from healconsole.core.ages import parse_duration
 from healconsole.core.frozen import Frozen, field, field_names
+from healconsole.core.keymap import KeymapError, check_keymap, key_names
 from healconsole.core.view import DEFAULT_THRESHOLDS, Thresholds
 from healconsole.stores.configfile import ConfigError, ConfigFile, Place
 from healconsole.stores.redisaddress import SINGLE, parse_nodes, with_login
@@ -237,12 +238,17 @@ def _logged_in(url: str, environ: Mapping[str, str]) -> str:
 
 def _keymap(files: Sequence[ConfigFile]) -> dict[str, str]:
     keymap: dict[str, str] = {}
+    places: dict[str, Place] = {}
     for file in files:
         for key, value in file.table("keymap").items():
+            place = places[key] = file.place(key, "keymap")
             if not isinstance(value, str) or not value:
-                place = file.place(key, "keymap")
                 raise place.error(f"must name keys, not {value!r}", 'a text such as "ctrl+t"')
-            keymap[key] = value
+            keymap[key] = ",".join(key_names(value))
+    try:
+        check_keymap(keymap)
+    except KeymapError as error:
+        raise places[error.name].error(str(error), error.instead) from error
     return keymap
 
 

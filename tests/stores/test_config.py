@@ -76,6 +76,12 @@ def test_keymap_and_thresholds_of_two_files_are_joined(tmp_path: Path) -> None:
     assert (found.thresholds.stale_s, found.thresholds.grace_s) == (1.0, 2.0)
 
 
+def test_keys_are_exchanged_and_shared_by_screens_that_never_meet(tmp_path: Path) -> None:
+    text = '[keymap]\ntrip = "r"\nreset = "t, ?"\nhelp = "f1"\nbreak = "d"\n'
+    found = load_config({}, {}, [_file(tmp_path / "a", text)])
+    assert found.keymap == {"trip": "r", "reset": "t,question_mark", "help": "f1", "break": "d"}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -85,6 +91,18 @@ def test_keymap_and_thresholds_of_two_files_are_joined(tmp_path: Path) -> None:
         ('read_only = "perhaps"', "line 1: read_only: must be true or false, not 'perhaps'"),
         ("keymap = 1", "line 1: keymap: must be a table; write [keymap]"),
         ("[keymap]\ntrip = 1", "line 2: [keymap] trip: must name keys, not 1"),
+        (
+            '[keymap]\n\ntrip = "r"',
+            (
+                "line 3: [keymap] trip: r is the key of reset too, and only one of them would "
+                "work; write another key, or give reset another one"
+            ),
+        ),
+        ('[keymap]\nfilter = "/"\nhelp = "/"', "line 3: [keymap] help: slash is the key of fil"),
+        ('[keymap]\nbreak = "k"', "line 2: [keymap] break: k is the key of up too"),
+        ('[keymap]\ntrip = "f5,"', "line 2: [keymap] trip: names a key that is empty"),
+        ('[keymap]\ntrip = "ctrl+p"', "line 2: [keymap] trip: ctrl+p is not to be had"),
+        ('[keymap]\nfoo = "x"', "line 2: [keymap] foo: is not known; write one of trip, reset"),
         ("[thresholds]\n\nstale = 1", "line 3: [thresholds] stale: is not known; write one of"),
         ("[thresholds]\nstale_s = -1", "line 2: [thresholds] stale_s: must be more than 0"),
         ("[thresholds]\nstale_s = true", "line 2: [thresholds] stale_s: must be more than 0"),

@@ -8,6 +8,7 @@ import pytest
 from textual.command import CommandPalette
 from textual.widgets import Input
 
+from healconsole.core import keymap
 from healconsole.core.snapshot import Snapshot
 from healconsole.core.words import Circuit
 from healconsole.tui import keys
@@ -258,3 +259,24 @@ async def test_a_feed_that_falls_silent_is_noticed() -> None:
 async def test_every_key_has_its_own_name() -> None:
     names = [key.id for key in keys.ALL]
     assert len(names) == len(set(names))
+
+
+async def test_the_keymap_knows_each_key_and_the_screens_that_it_works_on() -> None:
+    assert {key.id: key.keys for key in keys.ALL}.items() <= keymap.DEFAULT_KEYS.items()
+    keymap.check_keymap({})
+    recording = Recording(scenes.one_open())
+    openings = {"home": "", "healer": "enter", "audit": "a", "locks": "l"}
+    assert openings.keys() == keymap.SCREENS.keys()
+    async with recording.app.run_test(size=SIZE) as pilot:
+        for screen, opening in openings.items():
+            await pilot.press(*filter(None, [opening]))
+            await pilot.pause()
+            bound: dict[str, set[str]] = {}
+            for _, bindings in recording.app.screen._binding_chain:
+                for key, each in bindings.key_to_bindings.items():
+                    for name in filter(None, (one.id for one in each)):
+                        bound.setdefault(name, set()).add(key)
+            assert bound.keys() == keymap.SCREENS[screen]
+            for name in bound.keys() - {"down"}:
+                assert bound[name] == set(keymap.DEFAULT_KEYS[name].split(",")), (screen, name)
+            await pilot.press(*filter(None, [opening and "escape"]))

@@ -22,12 +22,12 @@ class LockTable(CellView, can_focus=True):
     """Lines of locks below lines that say what is wrong; the cursor stays on its lock."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "up", show=False),
-        Binding("down,j", "move(1)", "down", show=False),
-        Binding("pageup", "move(-10)", "page up", show=False),
-        Binding("pagedown", "move(10)", "page down", show=False),
-        Binding("home,g", "move(-100000)", "first", show=False),
-        Binding("end,G", "move(100000)", "last", show=False),
+        Binding("up,k", "move(-1)", "up", show=False, id="up"),
+        Binding("down,j", "move(1)", "down", show=False, id="down"),
+        Binding("pageup", "move(-10)", "page up", show=False, id="page-up"),
+        Binding("pagedown", "move(10)", "page down", show=False, id="page-down"),
+        Binding("home,g", "move(-100000)", "first", show=False, id="first"),
+        Binding("end,G", "move(100000)", "last", show=False, id="last"),
     ]
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002

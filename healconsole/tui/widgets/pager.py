@@ -15,12 +15,12 @@ class Pager(CellView, can_focus=True):
     """Lines drawn for the width there is by a function, scrolled with the usual keys."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "line(-1)", "up", show=False),
-        Binding("down,j", "line(1)", "down", show=False),
-        Binding("pageup", "line(-10)", "page up", show=False),
-        Binding("pagedown", "line(10)", "page down", show=False),
-        Binding("home,g", "line(-100000)", "first", show=False),
-        Binding("end,G", "line(100000)", "last", show=False),
+        Binding("up,k", "line(-1)", "up", show=False, id="up"),
+        Binding("down,j", "line(1)", "down", show=False, id="down"),
+        Binding("pageup", "line(-10)", "page up", show=False, id="page-up"),
+        Binding("pagedown", "line(10)", "page down", show=False, id="page-down"),
+        Binding("home,g", "line(-100000)", "first", show=False, id="first"),
+        Binding("end,G", "line(100000)", "last", show=False, id="last"),
     ]
 
     def __init__(self, draw: Callable[[int], list[Line]], *, id: str | None = None) -> None:  # noqa: A002
