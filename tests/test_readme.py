@@ -15,6 +15,7 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +25,7 @@ import pytest
 from healconsole.cli import manual
 from healconsole.cli.parser import build_parser, split_command_line
 from healconsole.core.auditchain import linked
+from healconsole.demo.launch import running_site
 from healconsole.stores.catalog import load_catalog
 from healconsole.stores.config import load_config
 from healconsole.stores.redisserver import RedisServer
@@ -233,6 +235,25 @@ def test_every_command_that_serves_says_where(
         assert process.wait(60) == 0
     assert said.startswith("the wall is at http")
     assert ("https://wall.example/?token=…" in said) is ("--url" in command)
+
+
+def test_a_second_terminal_is_pointed_at_the_demo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    with running_site("--no-story") as site:
+        cycle = site.state / HEALER / "cycle.json"
+        deadline = time.monotonic() + 30
+        while not cycle.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        said = run_session(
+            session("demo") + 'healconsole locks\nprintf "%s\\n" "$HEAL_REDIS_URL"',
+            tmp_path, XDG_RUNTIME_DIR=str(tmp_path),
+        )  # fmt: skip
+        assert site.redis_url_file.read_text() in said
+    assert "broker-restarter" in said
+    assert f"{HEALER} would" in said.replace("\n", " ")
 
 
 def test_the_first_healer_rehearses_acts_once_and_is_seen(tmp_path: Path) -> None:

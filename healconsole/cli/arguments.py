@@ -345,7 +345,10 @@ def heal(sub: OneLineParser) -> None:
 
 def demo(sub: OneLineParser) -> None:
     """``demo``."""
-    sub.add_argument("what", metavar="fix", nargs="?", choices=("fix",), help="repair it")
+    sub.add_argument(
+        "what", metavar="fix|env", nargs="?", choices=("fix", "env"),
+        help="fix: repair the demo that runs; env: print what points a shell's commands at it",
+    )  # fmt: skip
     how = sub.add_mutually_exclusive_group()
     how.add_argument("--script", action="store_true", help="play the story without a terminal")
     how.add_argument("--bad", action="store_true", help="run it without guardrails, and compare")

@@ -51,7 +51,7 @@ USAGE: Final = {
     "check": "healconsole check [NAME ...]",
     "gc": "healconsole gc [NAME ...] [--age TIME] [--dry-run] [--json]",
     "doctor": "healconsole doctor [NAME ...] [--json] [--skip ID] [--rules DIR] [options]",
-    "demo": "healconsole demo [fix] [--script | --bad]",
+    "demo": "healconsole demo [fix | env] [--script | --bad]",
 }
 """The first line of each page; common options are told once, below."""
 

@@ -174,7 +174,8 @@ network is used.
 
 examples:
   healconsole demo
-  healconsole demo fix       repair the cause, from a second terminal
+  healconsole demo fix       repair the cause and start healers that died, from a second terminal
+  eval "$(healconsole demo env)"  point the other commands of this shell at the demo
   healconsole demo --bad     the same site without guardrails, compared at the end
   healconsole demo --script  the story without a terminal; 0 if each station was reached
   healconsole demo --pace 3  the story three times as fast

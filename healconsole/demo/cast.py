@@ -40,7 +40,7 @@ def script(name: str) -> str:
 
 
 def _module(name: str, *arguments: str) -> tuple[str, ...]:
-    return (sys.executable, "-m", f"healconsole.demo.{name}", *arguments)
+    return (sys.executable, "-P", "-m", f"healconsole.demo.{name}", *arguments)
 
 
 def services(site: Site, warm_up: float = WARM_UP) -> tuple[Role, ...]:

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from healconsole.demo.layout import Site, pointer
 
@@ -26,7 +27,7 @@ def running_site(*arguments: str, announce: bool = True) -> Iterator[Site]:
 
     Args:
         arguments: options of ``healconsole.demo.site``.
-        announce: whether ``healconsole demo fix`` shall find this site.
+        announce: whether ``healconsole demo fix`` and ``demo env`` shall find this site.
 
     Raises:
         DemoError: the site did not come up; the message holds what it printed.
@@ -35,7 +36,8 @@ def running_site(*arguments: str, announce: bool = True) -> Iterator[Site]:
     site = Site(root)
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
-            (sys.executable, "-m", "healconsole.demo.site", str(root), *arguments),
+            # -P: the directory that the demo is started in may have a "healconsole" of its own.
+            (sys.executable, "-P", "-m", "healconsole.demo.site", str(root), *arguments),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -44,9 +46,9 @@ def running_site(*arguments: str, announce: bool = True) -> Iterator[Site]:
         try:
             assert process.stdin is not None  # noqa: S101 - asked for by PIPE above
             assert process.stdout is not None  # noqa: S101
-            if process.stdout.readline() != b"ready\n":
-                errors.seek(0)
-                raise DemoError(f"the site did not start: {errors.read().decode()[-2000:]}")
+            said = process.stdout.readline()
+            if said != b"ready\n":
+                raise DemoError(f"the site did not start: {_why_not(process, said, errors)}")
             if announce:
                 _point_at(root)
             yield site
@@ -54,6 +56,21 @@ def running_site(*arguments: str, announce: bool = True) -> Iterator[Site]:
             _take_down(process)
             withdraw(root)
             shutil.rmtree(root, ignore_errors=True)
+
+
+def _why_not(process: subprocess.Popen[bytes], said: bytes, errors: IO[bytes]) -> str:
+    """What a site that is not ready wrote, or else how it ended."""
+    errors.seek(0)
+    if told := errors.read().decode(errors="replace").strip():
+        return told[-2000:]
+    if said:
+        return f"it said {said[:200]!r} instead of 'ready'"
+    try:
+        code = process.wait(TEARDOWN_SECONDS)
+    except subprocess.TimeoutExpired:
+        return "it closed its output, and did not end"
+    how = f"signal {-code} ended it" if code < 0 else f"it ended with exit code {code}"
+    return f"{how}, and wrote nothing"
 
 
 def _take_down(process: subprocess.Popen[bytes]) -> None:
@@ -78,7 +95,8 @@ def _point_at(root: Path) -> None:
     except OSError as problem:
         print(
             f"healconsole demo: {pointer()} cannot be written ({problem.strerror}), so "
-            "'healconsole demo fix' will not find this demo; the key F repairs it all the same",
+            "'healconsole demo fix' and 'demo env' will not find this demo; "
+            "the key F repairs it all the same",
             file=sys.stderr,
         )
 
@@ -115,13 +133,13 @@ def tell(site: Site, command: str) -> None:
         os.close(fd)
 
 
-def fix() -> None:
-    """Repair the cause on this user's running demo: roll the deploy back, start what died.
+def running() -> Site:
+    """This user's demo that runs.
 
     Raises:
-        DemoError: no demo of this user is running.
+        DemoError: there is none.
     """
     root = _pointed()
     if root is None or not root.is_dir():
         raise DemoError("no demo of yours is running: start one with 'healconsole demo'")
-    tell(Site(root), "fix")
+    return Site(root)

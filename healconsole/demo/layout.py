@@ -116,6 +116,6 @@ class Site(Frozen):
 
 
 def pointer() -> Path:
-    """The file that names this user's running demo, for ``healconsole demo fix``."""
+    """The file that names this user's running demo, for ``demo fix`` and ``demo env``."""
     base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
     return Path(base) / f"healconsole-demo-{os.getuid()}"

@@ -53,7 +53,7 @@ class Player:
             NotReachedError: it ended with a status other than 0.
         """
         done = subprocess.run(
-            (sys.executable, "-m", "healconsole", *words, *self._options),
+            (sys.executable, "-P", "-m", "healconsole", *words, *self._options),
             env=self._environment,
             capture_output=True,
             text=True,

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from healconsole.demo.cast import services
+from healconsole.demo.launch import DemoError, running_site
 from tests.terminal import Terminal
 
 CONSOLE = (sys.executable, "-m", "healconsole")
@@ -49,6 +51,7 @@ def test_kill_9_of_the_console_leaves_nothing_behind(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
     with Terminal((*CONSOLE, "demo"), {**environment, "TERM": "xterm-256color"}) as terminal:
+        terminal.wait_for_bytes(b'demo env)"')
         terminal.wait_for("worker-queue-healer", 60)
         assert len(processes_of(tmp_path)) >= 8
         fixed = subprocess.run((*CONSOLE, "demo", "fix"), env=environment, check=False)
@@ -75,6 +78,31 @@ def test_without_guardrails_more_is_restarted_and_the_site_is_down_longer(
     assert int(unguarded) > 5 * int(guarded)
     down = [float(word) for word in rows["site down"] if word != "s"]
     assert down[0] < down[1]
+
+
+def test_a_package_of_the_same_name_where_it_is_started_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "healconsole").mkdir()
+    (tmp_path / "healconsole" / "__init__.py").write_text("raise SystemExit(3)\n")
+    monkeypatch.chdir(tmp_path)
+    with running_site("--no-story", announce=False) as site:
+        roles = services(site)
+        assert all(role.argv[1] == "-P" for role in roles)
+
+
+def test_a_site_that_ends_without_a_word_is_told_with_how_it_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nexit 3\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    with (
+        pytest.raises(DemoError, match="it ended with exit code 3, and wrote nothing"),
+        running_site(announce=False),
+    ):
+        pass
 
 
 def test_fix_without_a_demo_is_refused_in_one_line(environment: dict[str, str]) -> None:
