@@ -256,22 +256,56 @@ def test_a_second_terminal_is_pointed_at_the_demo(
     assert f"{HEALER} would" in said.replace("\n", " ")
 
 
-def test_the_first_healer_rehearses_acts_once_and_is_seen(tmp_path: Path) -> None:
-    said = run_session(session("first"), tmp_path)
+class Followed(NamedTuple):
+    """What one session printed, on both outputs, and the files that it left."""
+
+    said: str
+    spool: int
+    aside: int
+
+
+@pytest.fixture(scope="module")
+def followed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Followed]:
+    """The sessions on one host's state, in the README's order and in one directory."""
+    place = tmp_path_factory.mktemp("followed")
+    guarded = next(line for line in commands() if line.startswith("healconsole guard"))
+    found = {}
+    for name in ("first", "python", "declared", "guard"):
+        script = f"{guarded}\n" if name == "guard" else ""
+        said = run_session(f"exec 2>&1\n{script}{session(name)}", place)
+        left = [len(list((place / folder).iterdir())) for folder in ("spool", "spool.aside")]
+        found[name] = Followed(said, *left)
+    return found
+
+
+def test_the_sessions_are_followed_in_the_order_of_the_text(
+    followed: dict[str, Followed],
+) -> None:
+    order = dict.fromkeys(how for how, _, _ in blocks() if how.startswith("session: "))
+    names = [how.removeprefix("session: ") for how in order]
+    elsewhere = {"demo", "fleet", "tests"}  # of a site that runs, a Redis, and decide alone
+    assert [name for name in names if name not in elsewhere] == list(followed)
+
+
+def test_the_first_healer_rehearses_acts_once_and_is_seen(followed: dict[str, Followed]) -> None:
+    said, spool, aside = followed["first"]
     assert said.startswith("files=9\n")
     assert '"intent":"set_aside spool=spool","verdict":{"allow":true' in said
-    assert len(list((tmp_path / "spool.aside").iterdir())) == 9
-    assert len(list((tmp_path / "spool").iterdir())) == 9, "the second act was denied"
-    assert "spool-healer" in said
+    assert "spool-healer: set_aside spool=spool: success in " in said
+    assert said.count("spool-healer: set_aside spool=spool: denied by idempotency: ") == 1
+    assert (spool, aside) == (9, 9), "the second act was denied"
     assert "would NOT act: idempotency" in said
 
 
 @pytest.mark.parametrize("name", ["python", "declared"])
-def test_the_same_healer_in_other_languages_acts(name: str, tmp_path: Path) -> None:
-    said = run_session("mkdir spool && touch spool/{1..9}\n" + session(name), tmp_path)
+def test_the_same_healer_in_other_languages_acts(
+    name: str, followed: dict[str, Followed], tmp_path: Path
+) -> None:
+    said, spool, aside = followed[name]
     assert '"intent":"set_aside spool=spool","verdict":{"allow":true' in said
-    assert len(list((tmp_path / "spool.aside").iterdir())) == 9
-    assert not list((tmp_path / "spool").iterdir())
+    assert "set_aside spool=spool: success in " in said
+    assert "denied" not in said
+    assert (spool, aside) == (0, 9)
     if name == "python":
         test = re.search(r"its test is one line: `(.+?)`", README)
         assert test
@@ -321,10 +355,11 @@ def test_the_healer_of_the_queue_restarts_its_workers(command: str, tmp_path: Pa
     )
 
 
-def test_a_block_of_code_is_guarded(tmp_path: Path) -> None:
-    said = run_session(session("guard"), tmp_path).splitlines()
-    assert said[0] == "rotating"
-    assert "acted on" in said[1]
+def test_a_block_of_code_is_guarded(followed: dict[str, Followed]) -> None:
+    *command, acted, denied = followed["guard"].said.splitlines()
+    assert not any("denied" in line for line in command)
+    assert acted == "rotating"
+    assert denied.startswith("denied by idempotency: acted on")
 
 
 def test_a_host_tells_the_fleet_of_itself(tmp_path: Path, redis_url: str) -> None:

@@ -152,7 +152,8 @@ Needs the extra `completion`: pip install 'healconsole[completion]'
 
 GUARD: Final = """\
 The command runs only if every guardrail allows; its output and its exit code are
-passed through. Without --check, success is the command's exit code 0.
+passed through; where it is denied, that is said on stderr and the exit code is 1.
+Without --check, success is the command's exit code 0.
 
 examples:
   healconsole guard --healer disk-reaper --intent 'remove_cores older=7d' -- reap /var/cores
