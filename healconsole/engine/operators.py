@@ -33,6 +33,7 @@ from healconsole.engine.reasons import BREAK_GLASS, checked_reason, goes_alone, 
 from healconsole.stores import undofiles
 from healconsole.stores.apply import Applied, UndoRecord, apply_plan, undo
 from healconsole.stores.auditlog import AuditWriter
+from healconsole.stores.since import Since, changed_since
 from healconsole.stores.statedir import read_healer
 
 NO_LOGIN_UID = 4_294_967_295
@@ -228,6 +229,10 @@ class OperatorDesk(Frozen):
                 f"acts want a second person, act anew, or begin the reason with {BREAK_GLASS!r}"
             )
         return record
+
+    def changed_since(self, record: UndoRecord, utc_offset_s: int) -> tuple[Since, ...]:
+        """What of an act's files holds something else by now: then it cannot be undone."""
+        return changed_since(self.root, record.healer, record.done, utc_offset_s)
 
     def undo(self, record: UndoRecord, *, reason: str, incident: str = "") -> Applied:
         """Take an act back, if nothing else has changed what it left."""

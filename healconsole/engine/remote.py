@@ -26,6 +26,7 @@ from healconsole.core.snapshot import CatalogEntry, HealerState, Snapshot
 from healconsole.engine.operators import Operator
 from healconsole.engine.reasons import checked_reason
 from healconsole.stores.apply import Applied, NotApplied, UndoRecord
+from healconsole.stores.since import Since
 
 HOST = "{host}"
 """In the command: where the name of the host stands. What follows is run there."""
@@ -131,6 +132,11 @@ class RemoteDesk(Frozen):
         if answer.came is not Came.DONE:
             raise NotApplied(f"{plan.healer}: {answer.says}")
         return Applied(undo_of(plan, answer))
+
+    def changed_since(self, record: UndoRecord, utc_offset_s: int) -> tuple[Since, ...]:
+        """Nothing that is known here: the act's host looks when it is taken back."""
+        del record, utc_offset_s
+        return ()
 
     def undo(self, record: UndoRecord, *, reason: str, incident: str = "") -> Applied:
         """Take an act back on its host, if it is the last one there, and nothing changed since."""

@@ -385,6 +385,8 @@ def _verify_bytes(fd: int, done: Done) -> None:
     try:
         found = bytes_at(fd, done.path)
     except Unreadable as error:
-        raise ChangedUnderneath(done.path, describe(done.after), error.why) from error
+        raise ChangedUnderneath(done.path, describe(done.after, done.path), error.why) from error
     if found != done.after:
-        raise ChangedUnderneath(done.path, describe(done.after), describe(found))
+        raise ChangedUnderneath(
+            done.path, describe(done.after, done.path), describe(found, done.path)
+        )

@@ -8,19 +8,10 @@ import stat
 from contextlib import suppress
 from typing import Final
 
-from healconsole.core.breaker import format_breaker
-from healconsole.core.bucket import format_bucket
-from healconsole.core.claim import format_claim
 from healconsole.core.frozen import Frozen
-from healconsole.core.override import format_override
 from healconsole.core.plan import FileRecord
-from healconsole.core.records import (
-    BreakerRecord,
-    BucketRecord,
-    ClaimRecord,
-    Corrupt,
-    CycleRecord,
-)
+from healconsole.core.records import Corrupt, CycleRecord
+from healconsole.core.recordwords import record_words
 from healconsole.stores.files import Missing, Unreadable, open_below_dir, parent_below, read_below
 from healconsole.stores.statefiles import parser_of, read_claim, read_state_file
 from healconsole.stores.writing import (
@@ -128,29 +119,26 @@ def take_back(dir_fd: int, done: Done, now: float) -> None:
     make(dir_fd, Change(done.path, done.before, restore=done.aside), now)
 
 
-def describe(found: FileRecord | Corrupt | bytes | None) -> str:
+def describe(
+    found: FileRecord | Corrupt | bytes | None, path: str = "", utc_offset_s: int | None = None
+) -> str:
     """What a file holds, in one line for people; may hold data from outside.
 
-    >>> describe(None), describe(b"on 1764000000 0 ana\\n")
-    ('nothing', "'on 1764000000 0 ana'")
+    Args:
+        found: the record, or the bytes of ``path``, which are said as what they mean.
+        path: relative to the healer's directory.
+        utc_offset_s: see ``core.recordwords.record_words``.
+
+    >>> describe(None), describe(b"on 1764000000 0 ana\\n", "hold")
+    ('nothing', 'on since 16:00:00 UTC, by ana')
     """
-    if found is None:
-        return "nothing"
-    if isinstance(found, Corrupt):
-        return f"what is corrupt ({found.why})"
-    return repr(_bytes_of(found).decode("utf-8", "backslashreplace").rstrip("\n"))
-
-
-def _bytes_of(found: FileRecord | bytes) -> bytes:
     if isinstance(found, bytes):
-        return found
-    if isinstance(found, BreakerRecord):
-        return format_breaker(found)
-    if isinstance(found, BucketRecord):
-        return format_bucket(found)
-    if isinstance(found, ClaimRecord):
-        return format_claim(found)
-    return format_override(found)
+        try:
+            parsed = parser_of(path)(found, path)
+        except ValueError:  # a claim, whose process is not asked for here
+            return repr(found.decode("utf-8", "backslashreplace").rstrip("\n"))
+        found = None if isinstance(parsed, CycleRecord) else parsed
+    return record_words(found, utc_offset_s)
 
 
 def _folder(dir_fd: int, path: str) -> Corrupt | None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # a read-only console never loads what can write
     from healconsole.core.acts import ActPlan
     from healconsole.engine.operators import Operator
     from healconsole.stores.apply import Applied, UndoRecord
+    from healconsole.stores.since import Since
 
 Clock = Callable[[], float]
 """Epoch seconds."""
@@ -138,6 +139,9 @@ class Acts(Protocol):
 
     def apply(self, plan: ActPlan, *, reason: str, incident: str = "") -> Applied:
         """Do what a plan shows, if the state still is what it shows."""
+
+    def changed_since(self, record: UndoRecord, utc_offset_s: int) -> tuple[Since, ...]:
+        """What of an act's files holds something else by now: then it cannot be undone."""
 
     def undo(self, record: UndoRecord, *, reason: str, incident: str = "") -> Applied:
         """Take an act back, if nothing else has changed what it left."""

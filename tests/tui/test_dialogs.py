@@ -16,8 +16,10 @@ from healconsole.engine.operators import Operator, OperatorDesk
 from healconsole.stores.statedir import list_healers, read_healer
 from healconsole.tui.app import ConsoleApp
 from healconsole.tui.dialogs.base import ActDialog
+from healconsole.tui.dialogs.session import Done
 from healconsole.tui.dialogs.undo import UndoDialog
 from healconsole.tui.ports import View
+from healconsole.tui.widgets.cellview import CellView
 from healconsole.tui.widgets.healertable import HealerTable
 
 OPERATOR = Operator("ana", 1000, 1000, "tui", "pts/7")
@@ -100,6 +102,12 @@ def hint(app: ConsoleApp) -> str:
     return str(app.screen.query_one("#hint", Static).content)
 
 
+def shown(app: ConsoleApp) -> str:
+    """The facts of the undo dialog."""
+    lines = app.screen.query_one("#was", CellView).lines
+    return "\n".join("".join(piece.text for piece in line) for line in lines)
+
+
 async def type_into(pilot: Pilot[int], field: str, text: str) -> None:
     pilot.app.screen.query_one(f"#{field}", Input).value = text
     await pilot.pause()
@@ -172,6 +180,39 @@ async def test_the_cursor_stays_with_the_healer_that_was_acted_on(
         if way == ("r",):
             await pilot.press("s")
             assert table.selected == "disk-reaper"
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("opened", [True, False], ids=["while it is open", "before it opens"])
+async def test_an_act_that_something_else_overtook_is_not_taken_back_and_the_dialog_says_what_is(
+    site: Path, opened: bool
+) -> None:
+    app = console(site)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        healer = read_healer(site / "state", HEALER, with_markers=False)
+        assert app.acts is not None
+        applied = app.acts.apply(app.acts.plan_reset(healer, "restart_worker"), reason="mended")
+        app.session.done.append(Done("reset", HEALER, "", applied.undo))
+        probed = f"0 {int(time.time())} 3 600 closed 0"
+        if opened:
+            await pilot.press("u")
+            await pilot.pause()
+            assert "half-open" in shown(app)
+            await type_into(pilot, "reason", "too early")
+        (site / f"state/{HEALER}/cb/restart_worker").write_text(f"{probed}\n")
+        if opened:
+            app.screen.query_one("#act", Button).focus()
+            await pilot.press("enter")
+            await settled(pilot)
+        else:
+            await pilot.press("u")
+            await pilot.pause()
+        assert "now       cb/restart_worker: closed, 0 of 3 failures" in shown(app)
+        assert "it left   cb/restart_worker: half-open, 2 of 3 failures, the last at" in shown(app)
+        assert hint(app) == "it can no longer be taken back, and stays as it is; esc: close"
+        assert not app.screen.query_one("#act", Button).has_class("-ready")
+        assert " ".join(breaker(site)) == probed
 
 
 @pytest.mark.asyncio

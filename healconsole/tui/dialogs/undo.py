@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -26,9 +26,17 @@ from healconsole.tui.ports import Acts
 from healconsole.tui.widgets.cells import Line
 from healconsole.tui.widgets.cellview import CellView
 
+if TYPE_CHECKING:
+    from healconsole.stores.since import Since
+
 _NEXT = (
     "The bytes that the act replaced are put back, and the guardrails decide on them again. If "
     "anything else has changed them since, it stays as it is."
+)
+_LATE = "it can no longer be taken back, and stays as it is; esc: close"
+_LATE_NEXT = (
+    "It can no longer be taken back: something else has changed since what the act left. What is "
+    "now stays as it is; to change it, act anew."
 )
 
 
@@ -40,6 +48,8 @@ class UndoDialog(AskingDialog):
     def __init__(self, acts: Acts, act: Done) -> None:
         super().__init__(acts)
         self.act = act
+        self._since: tuple[Since, ...] = ()
+        """What of its files holds something else by now."""
 
     def compose(self) -> ComposeResult:
         """What was done, and why it is taken back."""
@@ -50,8 +60,13 @@ class UndoDialog(AskingDialog):
             yield from self.compose_buttons()
 
     def on_mount(self) -> None:
-        """Say what is missing."""
+        """Say what is missing, or that it is too late."""
+        self._look()
         self._changed()
+
+    def _look(self) -> None:
+        offset = self.console_app.view.utc_offset_s
+        self._since = self.acts.changed_since(self.act.undo, offset)
 
     def on_resize(self) -> None:
         """Fold what is said for the new width."""
@@ -66,6 +81,8 @@ class UndoDialog(AskingDialog):
 
     def _lines(self, width: int) -> list[Line]:
         offset = self.console_app.view.utc_offset_s
+        if self._since:
+            return self._late_lines(width)
         was, left = (readable(text, offset) for text in (self.act.undo.before, self.act.undo.after))
         return [
             *second_lines(self.acts, "undo", self.reason, width),
@@ -74,12 +91,22 @@ class UndoDialog(AskingDialog):
             *labelled("next", (_NEXT,), width),
         ]
 
+    def _late_lines(self, width: int) -> list[Line]:
+        """What is now, where that is not what the act left."""
+        return [
+            *labelled("now", (f"{each.path}: {each.found}" for each in self._since), width),
+            *labelled("it left", (f"{each.path}: {each.left}" for each in self._since), width),
+            *labelled("next", (_LATE_NEXT,), width, "warn"),
+        ]
+
     @on(Input.Changed)
     def _changed(self) -> None:
         self._draw()
         self.ready(self._missing())
 
     def _missing(self) -> str:
+        if self._since:
+            return _LATE
         if not self.reason:
             return "a reason is needed"
         if lacks_why(self.reason):
@@ -105,7 +132,9 @@ class UndoDialog(AskingDialog):
             with self.console_app.session.uncut():
                 self.acts.undo(self.act.undo, reason=reason, incident=incident)
         except ChangedUnderneath as problem:
-            said = f"{problem}; it stays as it is"
+            said = str(problem)
+            self.from_worker(lambda: self._came_late(said))
+            return
         except NotApplied as problem:
             said = str(problem)
         except (ActRefused, AuditUnwritable, OSError) as problem:
@@ -113,6 +142,13 @@ class UndoDialog(AskingDialog):
         else:
             said = ""
         self.from_worker(lambda: self._ended(said))
+
+    def _came_late(self, problem: str) -> None:
+        """Something else was quicker while the dialog was open."""
+        self.busy = False
+        self._look()
+        self._changed()
+        self.tell(_LATE if self._since else problem, bad=True)
 
     def _ended(self, problem: str) -> None:
         self.busy = False
