@@ -20,11 +20,12 @@ from healconsole.core.records import (
     MarkerRecord,
     Policy,
 )
+from healconsole.core.shadow import rehearsed
 from healconsole.core.snapshot import HealerState, Snapshot
 from healconsole.core.standing import Thresholds, heartbeat_age
 from healconsole.core.trouble import stale_sentence
 from healconsole.core.verdict import FleetState, GuardState, Intent, Verdict
-from healconsole.core.words import Guardrail, Library, SourceState
+from healconsole.core.words import Guardrail, Library, Outcome, SourceState
 
 ANY = "(any)"
 """Stands for an intent where none was ever seen. Its scope is that of the first breaker."""
@@ -73,9 +74,9 @@ def guard_state(
 ) -> GuardState:
     """Return what a verdict on `intent` is decided on.
 
-    A snapshot has no shadow state: for a healer in dry-run the answer is the one that its
-    live state gives.
+    Of a healer in dry-run that is its shadow state.
     """
+    healer = rehearsed(healer, now)
     n = bucket_number(now, policy.bucket)
     obeys = reads_overrides(healer)
     return GuardState(
@@ -159,15 +160,21 @@ def _marker(
     key = marker_key(intent.text, n)
     if key not in healer.marker_keys:
         return None
-    for marker in healer.markers or ():
+    for marker in (*(healer.markers or ()), *healer.marked):
         found = marker.path.rpartition("/")[2] if isinstance(marker, Corrupt) else marker.key
         if found == key:
             return marker
-    # It is there and was not read. The last event tells its time if it is of this intent;
-    # else the latest that it can have denies the longest, and errs on the safe side.
+    # It is there and was not read. The last event tells its time if that is an act on this
+    # intent (a denial left no marker); else the latest that it can have denies the longest, and
+    # errs on the safe side.
     last = healer.last
     at, outcome = (n + 1) * bucket - 1, None
-    if last is not None and last.intent == intent.text and last.ts is not None:
+    if (
+        last is not None
+        and last.intent == intent.text
+        and last.ts is not None
+        and last.outcome != Outcome.DENIED
+    ):
         at, outcome = int(last.ts), last.outcome
     if healer.library is Library.LEGACY:
         return MarkerRecord(key, at)

@@ -21,10 +21,12 @@ from healconsole.core.fields import format_micro
 from healconsole.core.frozen import replace
 from healconsole.core.intent import bucket_number, marker_key
 from healconsole.core.limits import limits_of
+from healconsole.core.marker import format_marker
 from healconsole.core.override import format_override
-from healconsole.core.records import Corrupt, CycleRecord, Policy
+from healconsole.core.records import Corrupt, CycleRecord, MarkerRecord, Policy
 from healconsole.core.request import Request
 from healconsole.core.requestdoc import REQUESTS_MAX, published
+from healconsole.core.shadow import rehearsed
 from healconsole.core.snapshot import CatalogEntry, HealerState, Heartbeat, Snapshot
 from healconsole.core.text import encodable
 from healconsole.core.words import Circuit, SourceState
@@ -109,9 +111,11 @@ def problems_of(snapshot: Snapshot) -> tuple[str, ...]:
 def healer_line(healer: HealerState, now: float) -> bytes:
     """Return the line of one healer, newline included.
 
-    Of its markers those are named that the intents it was last seen with have in this window
+    Of one in dry-run buckets and markers are the shadow ones, which decide. Of its markers those
+    are named that the intents it was last seen with have in this window
     and the one before: a reader can tell with them what the owner of the directory can.
     """
+    healer = rehearsed(healer, now)
     last = healer.last
     found = {
         "name": _text(healer.name),
@@ -139,6 +143,7 @@ def healer_line(healer: HealerState, now: float) -> bytes:
         ],
         "markers": healer.markers_total,
         "marker_keys": sorted(_keys(healer, now)),
+        "marked": [_marked(one) for one in healer.marked],
         "daemon_pid": healer.daemon_pid,
         "catalog": None if healer.catalog is None else _entry(healer.catalog),
         "last": None if last is None else _event(last),
@@ -166,7 +171,8 @@ def _keys(healer: HealerState, now: float) -> Iterable[str]:
         for intent in healer.intents[:INTENTS_MAX]
         for window in (n - 1, n)
     )
-    return {key for key in named if key in healer.marker_keys}
+    read = {one.key for one in healer.marked if isinstance(one, MarkerRecord)}
+    return read | {key for key in named if key in healer.marker_keys}
 
 
 def _line(record: Any, write: Any) -> object:  # noqa: ANN401 - one of the records, and its writer
@@ -176,6 +182,12 @@ def _line(record: Any, write: Any) -> object:  # noqa: ANN401 - one of the recor
     if isinstance(record, Corrupt):
         return {"path": _text(record.path), "corrupt": _text(record.why)}
     return write(record).decode("utf-8").rstrip("\n")
+
+
+def _marked(marker: MarkerRecord | Corrupt) -> object:
+    if isinstance(marker, Corrupt):
+        return _line(marker, format_marker)
+    return [marker.key, marker.at, _line(marker, format_marker)]
 
 
 def _cycle(cycle: CycleRecord | Corrupt | None) -> object:

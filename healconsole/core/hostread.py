@@ -30,8 +30,9 @@ from healconsole.core.hostdoc import (
     TEXT_MAX,
     is_host_name,
 )
+from healconsole.core.marker import parse_marker
 from healconsole.core.override import parse_override
-from healconsole.core.records import ClaimRecord, Corrupt
+from healconsole.core.records import ClaimRecord, Corrupt, MarkerRecord
 from healconsole.core.request import Request
 from healconsole.core.requestdoc import REQUESTS_MAX, read_request
 from healconsole.core.scopes import is_healer_name
@@ -165,6 +166,7 @@ def _healer(found: Mapping[str, Any], name: str, host: str) -> HealerState:
         claims=tuple(_claim(claim) for claim in _list(found, "claims", PARTS_MAX)),
         markers_total=_whole(found, "markers", _MARKERS_MAX),
         marker_keys=_keys(found),
+        marked=_marked(found),
         daemon_pid=None
         if found.get("daemon_pid") is None
         else _whole(found, "daemon_pid", _PID_MAX),
@@ -236,6 +238,22 @@ def _keys(found: Mapping[str, Any]) -> frozenset[str]:
     if not all(isinstance(key, str) and _KEY.fullmatch(key) for key in keys):
         raise Malformed("marker_keys")
     return frozenset(keys)
+
+
+def _marked(found: Mapping[str, Any]) -> tuple[MarkerRecord | Corrupt, ...]:
+    if "marked" not in found:  # told by an older program
+        return ()
+    return tuple([_marker(one) for one in _list(found, "marked", 2)])
+
+
+def _marker(value: object) -> MarkerRecord | Corrupt:
+    if not isinstance(value, list):
+        return _corrupt(value)
+    if len(value) != 3 or not isinstance(value[0], str) or not isinstance(value[2], str):
+        raise Malformed("marked")
+    if not _KEY.fullmatch(value[0]) or type(value[1]) is not int or not 0 <= value[1] <= MAX_EPOCH:
+        raise Malformed("marked")
+    return parse_marker(value[2].encode("utf-8"), value[0], value[1])
 
 
 def _entry(value: object, name: str) -> CatalogEntry | None:

@@ -88,6 +88,15 @@ class ScopedBucket(Frozen):
     file: str
 
 
+class Shadow(Frozen):
+    """What a healer in dry-run decides on in place of its buckets and markers."""
+
+    buckets: tuple[ScopedBucket, ...] = ()
+    markers_total: int = 0
+    marker_keys: frozenset[str] = frozenset()
+    markers: tuple[MarkerRecord | Corrupt, ...] | None = None
+
+
 PARTS = frozenset({"cycle", "cb", "rate", "keys"})
 """What a healer's directory tells: its last cycle, breakers, buckets, markers."""
 
@@ -117,6 +126,10 @@ class HealerState(Frozen):
     """Names in ``keys/`` (at most 10,000)."""
     markers: tuple[MarkerRecord | Corrupt, ...] | None = None
     """Read only for a healer that is looked at, newest first, at most 200; else None."""
+    marked: tuple[MarkerRecord | Corrupt, ...] = ()
+    """The markers of the latest intent, of this window and the one before, as they were read."""
+    shadow: Shadow | None = None
+    """Read where the healer may be in dry-run; see `core.shadow.rehearsed`."""
     daemon_pid: int | None = None
     """Who holds ``.singleton``; None if nobody does."""
     catalog: CatalogEntry | None = None

@@ -179,6 +179,20 @@ def _marked(intents: tuple[str, ...], n: int, keys: frozenset[str]) -> int:
 def _still_active(healer: HealerState, n: int, bucket: int, now: float) -> int:
     """1 if the last event's marker is of the bucket before, and young enough to deny."""
     last = healer.last
+    if healer.marked:
+        of_window = [
+            marker
+            for marker in healer.marked
+            if isinstance(marker, MarkerRecord)
+            and _is_of(marker, n - 1, bucket)
+            and denies_until(marker.at, n - 1, bucket) > now
+        ]
+        now_too = {
+            marker.intent
+            for marker in healer.marked
+            if isinstance(marker, MarkerRecord) and _is_of(marker, n, bucket)
+        }
+        return sum(marker.intent not in now_too for marker in of_window)
     if last is None or last.ts is None or not n * bucket > last.ts > now - bucket:
         return 0
     intent = encodable(last.intent)

@@ -13,6 +13,7 @@ from healconsole.core.holding import ghosts
 from healconsole.core.limits import limits_of
 from healconsole.core.mode import mode_now
 from healconsole.core.records import MICRO, Corrupt, OverrideRecord
+from healconsole.core.shadow import rehearsed
 from healconsole.core.snapshot import (
     HealerState,
     Heartbeat,
@@ -126,7 +127,8 @@ def healer_object(
     thresholds: Thresholds = DEFAULT_THRESHOLDS,
 ) -> dict[str, Any]:
     """Return one healer of `status_object`."""
-    policy = limits_of(healer).policy
+    decides = rehearsed(healer, now)
+    policy = limits_of(decides).policy
     of_fleet = {"host": healer.host, "state": healer_row(healer, now, thresholds).word}
     return {
         "name": healer.name,
@@ -140,11 +142,11 @@ def healer_object(
         if "cb" in healer.unread
         else [_breaker(healer, breaker, now) for breaker in healer.breakers],
         "buckets": None
-        if "rate" in healer.unread
-        else [_bucket(healer, bucket, now) for bucket in healer.buckets],
+        if "rate" in decides.unread
+        else [_bucket(decides, bucket, now) for bucket in decides.buckets],
         "markers": {
-            "active": markers_active(healer, policy.bucket, now),
-            "total": None if "keys" in healer.unread else healer.markers_total,
+            "active": markers_active(decides, policy.bucket, now),
+            "total": None if "keys" in decides.unread else decides.markers_total,
         },
         "last": _last(healer.last),
         "verdict": verdict_object(explain(healer, snapshot, None, now)),

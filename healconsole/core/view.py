@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from healconsole.core.frozen import Frozen
 from healconsole.core.limits import Limits, limits_of
 from healconsole.core.mode import DRY_RUN, LIVE, UNKNOWN, mode_now
+from healconsole.core.shadow import rehearsed
 from healconsole.core.snapshot import HealerState, Snapshot
 from healconsole.core.standing import (
     DEFAULT_THRESHOLDS,
@@ -101,10 +102,11 @@ def healer_row(
     healer: HealerState, now: float, thresholds: Thresholds = DEFAULT_THRESHOLDS
 ) -> HealerRow:
     """Return what the table says of `healer` at `now` (epoch seconds)."""
-    limits = limits_of(healer)
+    decides = rehearsed(healer, now)
+    limits = limits_of(decides)
     worst = worst_circuit(healer, limits, now)
     until = None if worst.now is None else worst.now.until
-    tokens, burst, wait, tokens_corrupt = least_tokens(healer, limits, now)
+    tokens, burst, wait, tokens_corrupt = least_tokens(decides, limits, now)
     beat_age, beat_stale = heartbeat_age(healer, now, thresholds)
     mode = mode_now(healer, now)
     word, problem = trouble(healer, worst, beat_age if beat_stale else None, now)
@@ -127,15 +129,15 @@ def healer_row(
         burst=burst,
         next_token_s=wait,
         tokens_corrupt=tokens_corrupt,
-        markers_active=markers_active(healer, limits.policy.bucket, now),
-        markers_total=healer.markers_total,
+        markers_active=markers_active(decides, limits.policy.bucket, now),
+        markers_total=decides.markers_total,
         beat_age=beat_age,
         beat_stale=beat_stale,
         mode=mode,
         last_outcome="" if last is None else last.outcome,
         last_age=None if last is None or last.ts is None else now - last.ts,
         problem=problem,
-        unread=healer.unread,
+        unread=decides.unread,
     )
 
 

@@ -17,7 +17,14 @@ from healconsole.core.records import (
     MarkerRecord,
 )
 from healconsole.core.scopes import is_healer_name, scope_of_file
-from healconsole.core.snapshot import PARTS, HealerState, Heartbeat, ScopedBreaker, ScopedBucket
+from healconsole.core.snapshot import (
+    PARTS,
+    HealerState,
+    Heartbeat,
+    ScopedBreaker,
+    ScopedBucket,
+    Shadow,
+)
 from healconsole.core.words import Library
 from healconsole.stores.files import (
     CYCLE_LIMIT,
@@ -43,6 +50,7 @@ MARKERS_LIMIT: Final = 200
 SCOPES_LIMIT: Final = 100_000
 """Most breakers, or buckets, that are read of one healer."""
 
+_DRY_RATE, _DRY_KEYS = "dry/rate", "dry/keys"
 _NOT_HEALERS: Final = frozenset({"lost+found"})
 
 Root = int | str | os.PathLike[str]
@@ -121,7 +129,12 @@ def _read(fd: int, name: str, path: str, *, with_markers: bool) -> HealerState:
     buckets = [
         ScopedBucket(*found) for found in _scoped(fd, names, "rate", parse_bucket, problems, unread)
     ]
-    keys, total = _keys(fd, names, problems, unread)
+    keys, total = _keys(fd, names, "keys", problems, unread)
+    dry_run = read_record(fd, "dry-run", "dry-run", parse_override) if "dry-run" in names else None
+    live = isinstance(cycle, CycleRecord) and cycle.mode != "dry-run" and dry_run is None
+    shadow = None
+    if "dry" in names and not live:
+        shadow = _shadow(fd, problems, unread, with_markers=with_markers)
     return HealerState(
         name=name,
         path=path,
@@ -131,13 +144,12 @@ def _read(fd: int, name: str, path: str, *, with_markers: bool) -> HealerState:
         cycle=cycle,
         heartbeat=Heartbeat(cycle.at, CYCLE) if isinstance(cycle, CycleRecord) else cycle,
         hold=read_record(fd, "hold", "hold", parse_override) if "hold" in names else None,
-        dry_run=(
-            read_record(fd, "dry-run", "dry-run", parse_override) if "dry-run" in names else None
-        ),
+        dry_run=dry_run,
         breakers=tuple(breakers),
         buckets=tuple(buckets),
         claims=read_claims_of(fd) if "claims" in names else (),
         markers_total=total,
+        shadow=shadow,
         marker_keys=frozenset(keys),
         markers=_newest_markers(fd, keys) if with_markers else None,
         daemon_pid=daemon_pid(fd) if SINGLETON in names else None,
@@ -185,23 +197,36 @@ def _scoped(
         os.close(at)
 
 
-def _keys(fd: int, names: set[str], problems: list[str], unread: set[str]) -> tuple[list[str], int]:
-    if "keys" not in names:
+def _keys(
+    fd: int, names: set[str], folder: str, problems: list[str], unread: set[str]
+) -> tuple[list[str], int]:
+    if folder not in names:
         return [], 0
     try:
-        return list_and_count(fd, "keys", KEYS_LIMIT)
+        return list_and_count(fd, folder, KEYS_LIMIT)
     except Missing:
         return [], 0
     except Unreadable as error:
-        unread.add("keys")
+        unread.add(folder)
         denied = error.why.startswith("cannot be read")
-        problems.append(f"keys: {error.why}{f'; {_mend(error.why)}' if denied else ''}")
+        problems.append(f"{folder}: {error.why}{f'; {_mend(error.why)}' if denied else ''}")
         return [], 0
 
 
-def _newest_markers(fd: int, keys: list[str]) -> tuple[MarkerRecord | Corrupt, ...]:
+def _shadow(fd: int, problems: list[str], unread: set[str], *, with_markers: bool) -> Shadow:
+    names = {_DRY_RATE, _DRY_KEYS}
+    found = _scoped(fd, names, _DRY_RATE, parse_bucket, problems, unread)
+    buckets = tuple([ScopedBucket(*each) for each in found])
+    keys, total = _keys(fd, names, _DRY_KEYS, problems, unread)
+    markers = _newest_markers(fd, keys, _DRY_KEYS) if with_markers else None
+    return Shadow(buckets, total, frozenset(keys), markers)
+
+
+def _newest_markers(
+    fd: int, keys: list[str], folder: str = "keys"
+) -> tuple[MarkerRecord | Corrupt, ...]:
     try:
-        at = open_below_dir(fd, "keys")
+        at = open_below_dir(fd, folder)
     except (Missing, Unreadable):
         return ()
     try:
@@ -212,7 +237,7 @@ def _newest_markers(fd: int, keys: list[str]) -> tuple[MarkerRecord | Corrupt, .
             except OSError:
                 continue  # pruned since it was listed
         aged.sort(reverse=True)
-        found = [(mtime, read_marker(at, key)) for mtime, key in aged[:MARKERS_LIMIT]]
+        found = [(mtime, read_marker(at, key, folder)) for mtime, key in aged[:MARKERS_LIMIT]]
     finally:
         os.close(at)
     dated = [

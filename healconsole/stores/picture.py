@@ -28,6 +28,7 @@ from healconsole.stores.catalog import CatalogError, load_catalog
 from healconsole.stores.files import Missing, Unreadable
 from healconsole.stores.healerdir import list_healers, read_healer
 from healconsole.stores.history import BUDGET, History
+from healconsole.stores.marked import read_marked
 from healconsole.stores.requestfiles import waiting
 from healconsole.stores.tail import Tail, TailStep
 from healconsole.stores.textfile import read_heartbeats
@@ -116,6 +117,7 @@ class Picture:
             SourceHealth(SourceState.STARTING if sources.redis else SourceState.OFF)
         )
         self.looked_at: str | None = None
+        self._now = 0.0
         """The healer whose markers are read."""
         self.anomalies: tuple[str, ...] = ()
 
@@ -163,7 +165,8 @@ class Picture:
         except (Missing, Unreadable):
             # The root itself: the next listing says so.
             return
-        if state != self._read.get(name):
+        shown = self._shown.get(name)
+        if state != self._read.get(name) or (shown is not None and shown.marked):
             self._read[name] = state
             self._shown.pop(name, None)
 
@@ -263,6 +266,7 @@ class Picture:
             audit_push: the same of the audit log.
         """
         step = self._step
+        self._now = now
         return Snapshot(
             host=self._sources.host,
             taken_at=now,
@@ -317,13 +321,15 @@ class Picture:
         if shown is None:
             state = self._read.get(name) or HealerState(name, str(self._sources.state_root / name))
             past = self._past.get(name)
-            shown = self._shown[name] = replace(
+            shown = replace(
                 state,
                 heartbeat=self._heartbeat(name) if state.heartbeat is None else state.heartbeat,
                 catalog=self._catalog.get(name),
                 last=past.last if past else None,
                 intents=past.intents if past else (),
             )
+            marked = read_marked(self._sources.state_root, shown, self._now)
+            shown = self._shown[name] = replace(shown, marked=marked) if marked else shown
         return shown
 
     def _heartbeat(self, name: str) -> Heartbeat | Corrupt | None:

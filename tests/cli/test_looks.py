@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ from typing import Any
 import pytest
 import redis
 
+from healconsole.core.intent import marker_key
+from healconsole.core.marker import format_marker
+from healconsole.core.records import MarkerRecord
 from tests.cli.program import Site
 
 HEALER_KEYS = {
@@ -139,6 +143,35 @@ def test_explain_shows_the_ladder_with_its_evidence(site: Site) -> None:
     assert first.startswith("worker-queue-healer would NOT act")
     assert any("✖ circuit" in line for line in rest)
     assert any("✔ hold" in line for line in rest)
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "outcome"),
+    [("acted", "keys", "success"), ("disk-reaper", "dry/keys", "dry-run")],
+)
+def test_status_and_explain_tell_of_an_act_by_its_marker(
+    site: Site, name: str, folder: str, outcome: str
+) -> None:
+    intent = "remove_cores older=7d"
+    if name == "acted":
+        site.write("acted/cycle.json", "corrupt")
+    for window in (site.now // 300, site.now // 300 + 1):  # the next one may begin meanwhile
+        at = min(site.now - 9, window * 300 + 299)
+        key = marker_key(intent, window)
+        mark = MarkerRecord(key, at, intent, "remove_cores", 7, outcome)
+        site.write(f"{name}/{folder}/{key}", format_marker(mark))
+    site.append(healer=name, intent=intent, outcome="denied", reason="acted on", guard="x")
+    said = re.compile(rf"acted on (\d+) s ago \({outcome}\)")
+    told = [
+        site.run("status", name).stdout,
+        site.run("explain", name).stdout,
+        site.json("status", name)["healers"][0]["verdict"]["reason"],
+        site.json("explain", name)["verdict"]["reason"],
+    ]
+    ages = [int(found[1]) for found in map(said.search, told) if found]
+    assert len(ages) == len(told), told
+    assert all(9 <= age < 40 for age in ages)
+    assert site.json("status", name)["healers"][0]["markers"] == {"active": 1, "total": 2}
 
 
 def test_explain_json_says_the_verdict_and_each_step(site: Site) -> None:

@@ -6,10 +6,20 @@ import pytest
 
 from healconsole.core.explain import ANY, denial, explain, latest_intent, sentence
 from healconsole.core.halt import HaltRecord
+from healconsole.core.hostdoc import healer_line
+from healconsole.core.hostread import read_healer_line
 from healconsole.core.intent import bucket_number, marker_key
 from healconsole.core.records import Corrupt, MarkerRecord, Policy, VerdictRecord
-from healconsole.core.snapshot import EMPTY, CatalogEntry, Lock, Snapshot, SourceHealth
-from healconsole.core.words import Guardrail, SourceState
+from healconsole.core.snapshot import (
+    EMPTY,
+    CatalogEntry,
+    Lock,
+    Shadow,
+    Snapshot,
+    SourceHealth,
+)
+from healconsole.core.view import healer_row
+from healconsole.core.words import Guardrail, SourceState, StepResult
 from tests.core.samples import NOW, breaker, bucket, cycle, event, healer, legacy
 
 OPEN = b"3 1763999852 3 600 open 1764000452\n"
@@ -118,6 +128,33 @@ class TestMarkers:
         known = healer(marker_keys=state.marker_keys, last=event("success", INTENT, NOW - 100))
         assert explain(known, EMPTY, INTENT, NOW + 199).guard is Guardrail.IDEMPOTENCY
         assert explain(known, EMPTY, INTENT, NOW + 200).allow
+
+    def test_a_denial_is_no_act_and_tells_no_time(self) -> None:
+        key = marker_key(INTENT, self.N)
+        mark = MarkerRecord(key, int(NOW), INTENT, "restart_worker", 1, "success")
+        denied = event("denied", INTENT, NOW + 15)
+        state = healer(marker_keys=frozenset({key}), marked=(mark,), last=denied)
+        verdict = explain(state, EMPTY, INTENT, NOW + 20)
+        assert verdict.reason == "acted on 20 s ago (success), not again for 280 s"
+        blind = healer(marker_keys=frozenset({key}), last=denied)
+        assert "5 s ago" not in explain(blind, EMPTY, INTENT, NOW + 20).reason
+
+    def test_a_rehearsal_decides_on_its_shadow(self) -> None:
+        key = marker_key(INTENT, self.N)
+        mark = MarkerRecord(key, int(NOW), INTENT, "restart_worker", 1, "dry-run")
+        empty = bucket("restart_worker", b"1764000000 0.000000 0.016700 3\n", "dry/rate/x")
+        shadow = Shadow((empty,), 1, frozenset({key}))
+        state = healer(cycle=cycle(mode="dry-run"), shadow=shadow, marked=(mark,))
+        verdict = explain(state, EMPTY, INTENT, NOW + 20)
+        assert verdict.reason == "acted on 20 s ago (dry-run), not again for 280 s"
+        assert verdict.steps[3].result is StepResult.DENY
+        row = healer_row(state, NOW + 20)
+        assert (row.markers_total, row.tokens_micro) == (1, 334_000)
+        told = read_healer_line(healer_line(state, NOW + 20), "web-07")
+        assert explain(told, EMPTY, INTENT, NOW + 20) == verdict
+        live = healer(shadow=shadow, marked=(mark,))
+        assert explain(live, EMPTY, INTENT, NOW + 20).allow
+        assert healer_row(live, NOW + 20).markers_total == 0
 
 
 class TestFleet:

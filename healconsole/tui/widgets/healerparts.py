@@ -7,6 +7,7 @@ from healconsole.core.breaker import breaker_now
 from healconsole.core.bucket import next_token_in, tokens_now
 from healconsole.core.limits import limits_of
 from healconsole.core.records import MICRO, BreakerRecord, BucketRecord, Corrupt, MarkerRecord
+from healconsole.core.shadow import rehearsed, rehearses
 from healconsole.core.snapshot import HealerState, ScopedBreaker, ScopedBucket
 from healconsole.core.words import Circuit
 from healconsole.tui.widgets.cells import Line, cell, fit, gap
@@ -19,6 +20,8 @@ _UNKNOWN: Line = (gap(3), cell("? unknown: cannot be read", "alarm"))
 
 def parts_lines(healer: HealerState, now: float, width: int, utc_offset_s: int) -> list[Line]:
     """Return the breakers, buckets and markers of a healer."""
+    shadow = " of dry-run, which decide" if rehearses(healer, now) else ""
+    healer = rehearsed(healer, now)
     scopes = [len(part.scope) for part in healer.breakers]
     scopes += [len(part.scope) for part in healer.buckets]
     widths = (min(max(scopes, default=8), max(10, width // 3)), width)
@@ -29,19 +32,19 @@ def parts_lines(healer: HealerState, now: float, width: int, utc_offset_s: int) 
         lines.append(_UNKNOWN)
     elif not healer.breakers:
         lines.append((gap(3), cell("none yet: every scope is closed", "dim")))
-    lines.append(_head("Buckets", "?" if "rate" in unread else len(healer.buckets)))
+    lines.append(_head("Buckets", "?" if "rate" in unread else len(healer.buckets), shadow))
     lines += [_bucket(healer, part, now, widths) for part in healer.buckets]
     if "rate" in unread:
         lines.append(_UNKNOWN)
     elif not healer.buckets:
         lines.append((gap(3), cell("none yet: every scope is full", "dim")))
-    lines.append(_head("Markers", "?" if "keys" in unread else healer.markers_total))
+    lines.append(_head("Markers", "?" if "keys" in unread else healer.markers_total, shadow))
     lines += _markers(healer, now, width, utc_offset_s)
     return lines
 
 
-def _head(title: str, number: int | str) -> Line:
-    return (gap(1), cell(title, "head"), gap(1), cell(str(number), "dim"))
+def _head(title: str, number: int | str, about: str = "") -> Line:
+    return (gap(1), cell(title, "head"), gap(1), cell(f"{number}{about}", "dim"))
 
 
 def _breaker(
