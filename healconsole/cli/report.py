@@ -89,7 +89,7 @@ def _rollout(
     name: str = args.rollout
     if args.names:
         raise UsageError("--rollout is of one healer: name no other")
-    step = _step(args.step, known.get(name))
+    step = _step(args.step, known.get(name), name)
     span = _span(args, now, step.days * DAY)
     offset = local_offset(span.until)
     witness = _Witness(ReportCount(span, (name,), _limits(known)), Sampler(), set())
@@ -175,13 +175,15 @@ def _instant(option: str, text: str, now: float) -> float:
     return found
 
 
-def _step(given: str | None, healer: HealerState | None) -> Step:
+def _step(given: str | None, healer: HealerState | None, name: str) -> Step:
     """The step asked for, else that of the catalog."""
     stage = healer.catalog.stage if healer is not None and healer.catalog is not None else ""
     step = step_named(given or stage)
     if step is None:
         words = ", ".join(step.word for step in STEPS)
         said = f"the catalog says stage {stage!r}" if stage else "the catalog names no stage"
+        if healer is None:
+            said = f"no healer {name!r} is known on this host; of the logs of others"
         raise UsageError(f"{said}: give --step, one of {words}")
     return step
 

@@ -91,8 +91,10 @@ def _tell(log: Verified) -> None:
     if walk.continued:
         show(paint(f"{name}: older files are gone: what was in them is not covered", "dim"))
     verdict = "holds" if _holds(log) else "DOES NOT HOLD"
-    covered = f"{walk.linked:,} events in {len(log.files)} files"
-    others = f", {walk.unlinked:,} lines unchained" if walk.unlinked else ""
+    files, loose = len(log.files), walk.unlinked
+    covered = f"{walk.linked:,} events in {files} file{'' if files == 1 else 's'}"
+    why = "without a hash: of the older heal.sh, or cut short by a crash; not covered"
+    others = f", {loose:,} line{'' if loose == 1 else 's'} unchained ({why})" if loose else ""
     last = f", last hash {walk.last}" if walk.last else ""
     show(
         paint(f"{name}: the chain {verdict}: {covered}{others}{last}", "" if _holds(log) else "bad")

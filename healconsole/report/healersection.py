@@ -177,7 +177,15 @@ def _breaker(healer: HealerTally, report: Report) -> Markup:
         for it in reversed(circuits.episodes)
     ]
     resets = [
-        (telling.when(it.at, offset), it.host, it.scope or "all", it.by, it.incident, it.reason)
+        (
+            telling.when(it.at, offset),
+            it.host,
+            it.scope or "all",
+            it.by,
+            it.incident,
+            it.reason,
+            telling.undone_because(it, offset),
+        )
         for it in reversed(circuits.resets)
     ]
     header = ("opened", "host", "scope", "why", "open for", "probes failed", "ended")
@@ -193,8 +201,12 @@ def _breaker(healer: HealerTally, report: Report) -> Markup:
         keys,
         table(header, openings, right={4, 5}, keep={1}),
         joined(
-            tag("h3", "Resets"),
-            table(("at", "host", "scope", "by", "incident", "reason"), resets, keep={0}),
+            tag("h3", telling.resets_line(circuits)),
+            table(
+                ("at", "host", "scope", "by", "incident", "reason", "taken back"),
+                resets,
+                keep={0},
+            ),
         )
         if resets
         else "",

@@ -151,12 +151,14 @@ def _healer(healer: HealerTally, report: Report) -> list[str]:
             plain(it.by),
             plain(it.incident),
             plain(it.reason),
+            plain(telling.undone_because(it, offset)),
         )
         for it in reversed(circuits.resets)
     ]
     if resets:
-        lines += [f"### Reset {circuits.resets_counted:,} times", ""]
-        lines += _table(("at", "host", "scope", "by", "incident", "reason"), resets)
+        lines += [f"### {telling.resets_line(circuits)}", ""]
+        header = ("at", "host", "scope", "by", "incident", "reason", "taken back")
+        lines += _table(header, resets)
     return lines
 
 

@@ -102,6 +102,7 @@ def _healer(healer: HealerTally, report: Report) -> Json:
             "opened": circuits.opened,
             "open_s": circuits.open_s,
             "reset": circuits.resets_counted,
+            "reset_undone": circuits.resets_undone,
             "limits_assumed": healer.assumed,
             "openings": [_episode(episode) for episode in circuits.episodes],
             "resets": [_reset(reset) for reset in circuits.resets],
@@ -142,6 +143,8 @@ def _reset(reset: Reset) -> Json:
         "operator": reset.by,
         "reason": reset.reason,
         "incident": reset.incident,
+        "undone": reset.undone,
+        "undone_by": reset.undone_by,
     }
 
 

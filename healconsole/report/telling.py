@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from healconsole.core.ages import countdown, moment
 from healconsole.core.frozen import Frozen
-from healconsole.core.report.circuits import Episode
+from healconsole.core.report.circuits import Circuits, Episode, Reset
 from healconsole.core.report.report import Report, acts_by_host
 from healconsole.core.report.tally import USUAL, HealerTally
 from healconsole.core.words import Outcome
@@ -142,6 +142,21 @@ def opened_because(episode: Episode) -> str:
         incident = f" ({episode.incident})" if episode.incident else ""
         return f"tripped by {episode.by}{incident}: {episode.why}"
     return f"{episode.why}: {episode.reasons[-1]}" if episode.reasons else episode.why
+
+
+def undone_because(reset: Reset, utc_offset_s: int) -> str:
+    """When and by whom a reset was taken back; a dash if it was not."""
+    if reset.undone is None:
+        return "-"
+    by = f"by {reset.undone_by}" if reset.undone_by else "as it failed"
+    return f"{when(reset.undone, utc_offset_s)}, {by}"
+
+
+def resets_line(circuits: Circuits) -> str:
+    """How many resets there were, and how many of them did not last."""
+    number, back = circuits.resets_counted, circuits.resets_undone
+    times = f"Reset {number:,} time{'' if number == 1 else 's'}"
+    return f"{times}, {back:,} of them taken back" if back else times
 
 
 def ended_because(episode: Episode, utc_offset_s: int) -> str:

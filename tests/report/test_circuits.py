@@ -15,6 +15,7 @@ from healconsole.core.breaker import (
 from healconsole.core.records import BreakerRecord, Policy
 from healconsole.core.report.circuits import Circuits, CircuitTally
 from healconsole.core.words import Circuit
+from healconsole.report.telling import resets_line, undone_because
 from tests.report.events import NOW, event, legacy
 
 POLICY = Policy()
@@ -124,6 +125,32 @@ def test_an_operators_trip_and_reset() -> None:
     assert it.ended_by == "reset by ana: deploy done"
     (reset,) = found.resets
     assert (reset.by, reset.reason, found.resets_counted) == ("ana", "deploy done", 1)
+
+
+def test_a_reset_that_was_taken_back_ended_nothing() -> None:
+    ana, words = {"user": "ana"}, ("a: 3 failed, open", "a: half-open")
+    again = dict(zip(("before", "after"), words, strict=True))
+    back = dict(zip(("after", "before"), words, strict=True))
+    log = [
+        *opened(NOW - 500),
+        event(NOW - 380, "operator-reset", operator=ana, reason="mended", **again),
+        event(NOW - 340, "operator-undo", operator=ana, cause="operator", **back),
+    ]
+    found = circuits(*log)
+    (it,) = found.episodes
+    assert (found.opened, it.ended, it.denying_s, found.open_s) == (1, None, 440, 440)
+    (reset,) = found.resets
+    assert (found.resets_counted, found.resets_undone) == (1, 1)
+    assert (reset.undone, reset.undone_by) == (NOW - 340, "ana")
+    assert resets_line(found) == "Reset 1 time, 1 of them taken back"
+    assert undone_because(reset, 0).endswith("15:54:20, by ana")
+    # The next reset ends it, and stays.
+    ended = circuits(*log, event(NOW - 300, "operator-reset", operator=ana, **again))
+    assert (ended.resets_counted, ended.resets_undone, ended.episodes[0].denying_s) == (2, 1, 140)
+    assert ended.episodes[0].ended == NOW - 300
+    # An undo of something else takes no reset back.
+    other = circuits(*log[:-1], event(NOW - 340, "operator-undo", before="dry-run", after="live"))
+    assert other.resets_undone == 0
 
 
 def test_a_trip_for_a_time_ends_by_itself() -> None:

@@ -16,6 +16,7 @@ def site(tmp_path: Path) -> Site:
     """A host with one healer in its catalog, and a log that was rotated once."""
     made = Site(tmp_path, 1_764_000_000)
     (made.state / "queue").mkdir(parents=True)
+    (made.state / "bare").mkdir()
     catalog = made.root / "healers.d"
     catalog.mkdir(mode=0o700)
     (catalog / "queue.toml").write_text('command = ["/bin/true"]\nstage = "dry-run"\n')
@@ -93,7 +94,8 @@ def test_a_go_ends_with_0(site: Site) -> None:
         (("--since", "soon"), 2, "--since"),
         (("--since", "2025-13-01"), 2, "--since"),
         (("--step", "canary"), 2, "go with --rollout"),
-        (("--rollout", "other"), 2, "names no stage"),
+        (("--rollout", "other"), 2, "no healer 'other' is known on this host"),
+        (("--rollout", "bare"), 2, "names no stage"),
         (("--rollout", "queue", "--step", "soon"), 2, "soon"),
         (("--json", "--format", "html"), 2, "different things"),
         (("--log", "/none"), 1, "is not there"),

@@ -85,6 +85,14 @@ def test_a_week_of_plausible_rehearsal_goes_on() -> None:
     assert found.next_step.word == "canary"
 
 
+def test_an_act_is_not_told_as_a_would_be_one() -> None:
+    log = [*rehearsals(1, hosts=HOSTS[:1]), *acts(1, HOSTS[0])]
+    found = judged("dry-run", log, beats=alive(7))
+    volume = found.findings[0].answer
+    assert volume.startswith("2 actions (1 done, 1 rehearsed) in ")
+    assert "would-be" not in volume
+
+
 def test_too_many_on_one_host_stop_it() -> None:
     found = judged("dry-run", rehearsals(7, a_day=6, hosts=HOSTS[:1]), beats=alive(7))
     assert "6 would-be actions" in found.reason

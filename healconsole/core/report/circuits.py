@@ -15,6 +15,7 @@ from typing import Final
 from healconsole.core.auditline import AuditEvent
 from healconsole.core.frozen import Frozen, replace
 from healconsole.core.records import DEFAULT_POLICY, Policy
+from healconsole.core.unfinished import FAILURE
 from healconsole.core.words import FAILURES, Guardrail, Outcome
 
 WHOLE: Final = ""
@@ -68,7 +69,10 @@ class Reset(Frozen):
     by: str
     reason: str
     incident: str
-    verb: str
+    undone: float | None = None
+    """Epoch seconds at which it was taken back; None = it was not."""
+    undone_by: str = ""
+    """Who took it back; empty where it had failed."""
 
 
 class Circuits(Frozen):
@@ -76,6 +80,8 @@ class Circuits(Frozen):
 
     opened: int = 0
     resets_counted: int = 0
+    resets_undone: int = 0
+    """Of these, taken back."""
     open_s: float = 0.0
     episodes: tuple[Episode, ...] = ()
     """Oldest first; the newest ``KEPT``."""
@@ -95,6 +101,23 @@ class _Breaker:
     forced: bool = False
 
 
+@dataclass(slots=True)
+class _LastReset:
+    """What takes the last reset on a host back, in this tally as on its disk."""
+
+    scope: str
+    before: str
+    after: str
+    told: Reset
+    closed: list[tuple[tuple[str, str], _Breaker, Episode | None]] = field(default_factory=list)
+    """Breakers as they were, and the episodes that ended with them."""
+
+    def is_undone_by(self, event: AuditEvent) -> bool:
+        """An undo tells the states of the act that it takes back the other way round."""
+        told = (event.scope, event.before, event.after) == (self.scope, self.after, self.before)
+        return told and bool(event.before or event.after)
+
+
 class CircuitTally:
     """Plays the breakers of one healer again."""
 
@@ -104,7 +127,8 @@ class CircuitTally:
         self._breakers: OrderedDict[tuple[str, str], _Breaker] = OrderedDict()
         self._episodes: deque[Episode] = deque(maxlen=KEPT)
         self._resets: deque[Reset] = deque(maxlen=KEPT)
-        self._opened = self._reset_count = 0
+        self._last_resets: OrderedDict[str, _LastReset] = OrderedDict()
+        self._opened = self._reset_count = self._undone_count = 0
         self._open_s = 0.0
 
     def add(self, event: AuditEvent, ts: float) -> None:
@@ -137,6 +161,7 @@ class CircuitTally:
         return Circuits(
             self._opened,
             self._reset_count,
+            self._undone_count,
             self._open_s + ongoing,
             tuple(told[-KEPT:]),
             tuple(self._resets),
@@ -206,19 +231,52 @@ class CircuitTally:
     def _let_go(self, event: AuditEvent, ts: float) -> None:
         verb = event.outcome.removeprefix("operator-")
         who = _user(event)
+        last = self._last_resets.get(event.host)
+        if event.outcome == Outcome.OPERATOR_UNDO and last is not None and last.is_undone_by(event):
+            self._reset_undone(last, event, ts)
+            return
         if event.outcome == Outcome.OPERATOR_RESET:
-            self._reset_count += 1
-            self._resets.append(
-                Reset(ts, event.host, event.scope, who, event.reason, event.incident, verb)
-            )
+            last = self._reset(event, ts)
         said = f"{verb} by {who}: {event.reason}" if who else f"{verb}: {event.reason}"
         for key, at in list(self._breakers.items()):
             if key[0] != event.host or not _meant(event, key[1], at):
                 continue
+            ended = None
             if at.episode is not None:
-                self._close(key, at, ts, said)
+                ended = self._close(key, at, ts, said)
             elif event.outcome == Outcome.OPERATOR_RESET:
                 del self._breakers[key]
+            if event.outcome == Outcome.OPERATOR_RESET and last is not None:
+                last.closed.append((key, at, ended))
+
+    def _reset(self, event: AuditEvent, ts: float) -> _LastReset:
+        host, scope = event.host, event.scope
+        told = Reset(ts, host, scope, _user(event), event.reason, event.incident)
+        self._reset_count += 1
+        self._resets.append(told)
+        made = self._last_resets[host] = _LastReset(scope, event.before, event.after, told)
+        self._last_resets.move_to_end(host)
+        if len(self._last_resets) > KEPT:
+            self._last_resets.popitem(last=False)
+        return made
+
+    def _reset_undone(self, last: _LastReset, event: AuditEvent, ts: float) -> None:
+        """What the reset ended goes on from here; between the two nothing was denied."""
+        self._undone_count += 1
+        del self._last_resets[event.host]
+        if last.told in self._resets:
+            by = "" if event.cause == FAILURE else _user(event)
+            told = replace(last.told, undone=ts, undone_by=by)
+            self._resets[self._resets.index(last.told)] = told
+        for key, at, ended in last.closed:
+            if key in self._breakers:
+                continue
+            if ended is not None and at.episode is not None:
+                self._open_s -= at.episode.denying_s
+                if ended in self._episodes:
+                    self._episodes.remove(ended)
+                at.since = max(at.since, ts)
+            self._breakers[key] = at
 
     def _open(
         self,
@@ -233,12 +291,15 @@ class CircuitTally:
         at.since = ts
         at.episode = Episode(*key, ts, why, tuple(at.reasons), by, incident)
 
-    def _close(self, key: tuple[str, str], at: _Breaker, ts: float, by: str) -> None:
+    def _close(self, key: tuple[str, str], at: _Breaker, ts: float, by: str) -> Episode | None:
         self._stop_denying(at, ts)
+        ended = None
         if at.episode is not None:
             self._open_s += at.episode.denying_s
-            self._episodes.append(replace(at.episode, ended=ts, ended_by=by))
+            ended = replace(at.episode, ended=ts, ended_by=by)
+            self._episodes.append(ended)
         del self._breakers[key]
+        return ended
 
     def _stop_denying(self, at: _Breaker, ts: float) -> None:
         if at.episode is not None:

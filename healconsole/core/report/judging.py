@@ -48,7 +48,9 @@ def usual_of_fleet(hosts: int) -> int:
 
 def _volume(evidence: Evidence, tally: HealerTally | None) -> Finding:
     question = "Is what it wants to do plausible?"
-    what = "would-be actions" if evidence.step.dry else "actions, done or rehearsed,"
+    done = tally.actions if tally else 0
+    rehearsed = evidence.step.dry and not done
+    what = "would-be actions" if rehearsed else "actions, done or rehearsed,"
     acts: Counter[tuple[str, str]] = Counter()
     for key, on in (tally.days if tally else {}).items():
         acts[key] = on.actions + on.would_be
@@ -83,7 +85,8 @@ def _volume(evidence: Evidence, tally: HealerTally | None) -> Finding:
     return Finding(
         Level.OK,
         question,
-        f"{total} {what} in {len(evidence.report.days)} days; at most {worst} on a host and day, "
+        f"{total} {what if rehearsed else f'actions ({done} done, {total - done} rehearsed)'} "
+        f"in {len(evidence.report.days)} days; at most {worst} on a host and day, "
         f"{most} a day over {hosts} hosts",
     )
 
