@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from healconsole.core.hostdoc import healer_line as published
 from healconsole.core.hostread import read_healer_line
+from healconsole.core.records import MarkerRecord
 from healconsole.core.snapshot import PARTS, HealerState
 from healconsole.core.view import healer_row
 from healconsole.tui.widgets.cells import Line
@@ -31,6 +34,16 @@ def test_a_row_has_a_question_mark_for_each_column(width: int, healer: HealerSta
     assert not any(said in shown for said in ("closed", "●", "3.0/3", "0/0", "none"))
     assert shown.split().count("?") == (4 if width == 120 else 5)
     assert sum(piece.width for piece in line) <= width
+
+
+def test_an_act_over_the_edge_of_a_window_is_one_line() -> None:
+    """It has a marker in both windows, with one time."""
+    one = MarkerRecord("a" * 64, int(NOW), "restart_broker pid=6357", "restart", 7, "success")
+    other = MarkerRecord("c" * 64, int(NOW) - 9, "restart_broker pid=9", "restart", 8, "success")
+    marks = (one, replace(one, key="b" * 64), other)
+    shown = text(*parts_lines(HealerState("h", "/h", markers_total=3, markers=marks), NOW, 80, 0))
+    assert shown.count("restart_broker pid=6357 (in 2 windows)") == 1
+    assert shown.count("restart_broker") == 2
 
 
 def test_its_parts_are_unknown() -> None:

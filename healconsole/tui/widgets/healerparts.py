@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 from healconsole.core.ages import age, clock_time, countdown
 from healconsole.core.breaker import breaker_now
 from healconsole.core.bucket import next_token_in, tokens_now
+from healconsole.core.frozen import replace
 from healconsole.core.limits import limits_of
 from healconsole.core.records import MICRO, BreakerRecord, BucketRecord, Corrupt, MarkerRecord
 from healconsole.core.shadow import rehearsed, rehearses
@@ -108,19 +111,35 @@ def _markers(healer: HealerState, now: float, width: int, utc_offset_s: int) -> 
     if healer.markers is None:
         return [(gap(3), cell("reading …", "dim"))]
     bucket = limits_of(healer).policy.bucket
+    # An act over the edge of a window has a marker in both (docs/contract.md): files of one act.
+    acts: dict[object, tuple[MarkerRecord | Corrupt, int]] = {}
+    for marker in healer.markers[:_MARKERS_SHOWN]:
+        act = replace(marker, key="") if _is_named(marker) else marker
+        first, files = acts.get(act, (marker, 0))
+        acts[act] = first, files + 1
     return [
-        _marker(marker, now, bucket, width, utc_offset_s)
-        for marker in healer.markers[:_MARKERS_SHOWN]
+        _marker(marker, files, now, bucket, width, utc_offset_s) for marker, files in acts.values()
     ]
 
 
+def _is_named(marker: MarkerRecord | Corrupt) -> TypeGuard[MarkerRecord]:
+    return isinstance(marker, MarkerRecord) and not marker.legacy
+
+
 def _marker(
-    marker: MarkerRecord | Corrupt, now: float, bucket: int, width: int, utc_offset_s: int
+    marker: MarkerRecord | Corrupt,
+    files: int,
+    now: float,
+    bucket: int,
+    width: int,
+    utc_offset_s: int,
 ) -> Line:
     if isinstance(marker, Corrupt):
         return (gap(3), fit(f"CORRUPT {marker.path}: {marker.why}", width - 4, "alarm"))
     active = now - marker.at < bucket
     name = marker.intent if marker.intent is not None else f"not named: {marker.key[:12]}…"
+    if files > 1:
+        name += f" (in {files} windows)"
     outcome = marker.outcome or "legacy"
     return (
         gap(3),
