@@ -28,6 +28,9 @@ def fleet_step(intent: Intent, state: GuardState, policy: Policy, now: float) ->
             evidence = f"Redis unknown, going on without: {fleet.unknown}"
             return Step(Guardrail.FLEET, StepResult.UNKNOWN, evidence)
         return Step(Guardrail.FLEET, _DENY, f"Redis unknown: {fleet.unknown}")
+    if fleet.halted:  # denied by the hold already, which comes first
+        evidence = f"{fleet.halt_of} halted: {fleet.halted}"
+        return Step(Guardrail.FLEET, _DENY, evidence, fleet.halt_until or None)
     if fleet.storm is not None:
         return Step(Guardrail.FLEET, _DENY, storm_said(fleet.storm, intent.scope))
     return (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from healconsole.core.explain import ANY, denial, explain, latest_intent, sentence
@@ -9,7 +11,7 @@ from healconsole.core.halt import HaltRecord
 from healconsole.core.hostdoc import healer_line
 from healconsole.core.hostread import read_healer_line
 from healconsole.core.intent import bucket_number, marker_key
-from healconsole.core.records import Corrupt, MarkerRecord, Policy, VerdictRecord
+from healconsole.core.records import Corrupt, MarkerRecord, OverrideRecord, Policy, VerdictRecord
 from healconsole.core.snapshot import (
     EMPTY,
     CatalogEntry,
@@ -187,6 +189,15 @@ class TestFleet:
         told = CatalogEntry("x", "/x", environment=(("HEAL_REDIS_URL", "redis://r"),))
         verdict = explain(healer(catalog=told), snapshot, INTENT, NOW)
         assert (verdict.guard, verdict.reason) == (Guardrail.HOLD, "fleet halted: deploy (ana)")
+        assert verdict.steps[5] == replace(verdict.steps[1], guard=Guardrail.FLEET)
+        held = healer(
+            catalog=told, hold=OverrideRecord(on=True, since=int(NOW), until=0, operator="bo")
+        )
+        steps = explain(held, snapshot, INTENT, NOW).steps
+        assert (steps[1].evidence, steps[5].evidence) == (
+            "held by bo until released",
+            "fleet halted: deploy (ana)",
+        )
         assert explain(healer(catalog=told), snapshot, INTENT, NOW + 9).allow
         assert explain(healer(), snapshot, INTENT, NOW).allow
 
