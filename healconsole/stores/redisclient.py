@@ -242,7 +242,7 @@ def unknown(error: Exception, where: str, timeout: float) -> RedisUnknown:
     """Return what an error of redis-py means for who asked, with its mend."""
     from redis import exceptions as of
 
-    said = str(error)
+    said = str(error).rstrip(".")  # our sentences go on behind it
     if isinstance(error, of.RedisClusterException):
         return RedisUnknown(f"{where} cannot be reached: {said}", unanswered=True)
     if isinstance(error, of.AuthenticationError):

@@ -10,12 +10,15 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
-from healconsole.core.snapshot import Host, Lock, Snapshot
+from healconsole.core.snapshot import Host, Lock, Snapshot, SourceHealth
+from healconsole.core.words import SourceState
 from healconsole.engine.halting import FleetDesk
 from healconsole.engine.operators import OperatorDesk
 from healconsole.stores.redislink import RedisLink
 from healconsole.tui.dialogs.breaklock import BreakDialog
 from healconsole.tui.screens.locks import LocksScreen
+from healconsole.tui.widgets.locktable import LockTable
+from healconsole.tui.widgets.rule import Rule
 from tests.tui import scenes
 from tests.tui.conftest import OPERATOR, Recording
 from tests.tui.scenes import NOW
@@ -42,6 +45,24 @@ def snapshot() -> Snapshot:
         hosts=(Host("web-19", NOW - 240),),
         locks=(Lock("a-lock", "9f1b", NOW + 7), Lock("broker", GHOST, NOW + 600, 118)),
     )
+
+
+async def test_a_silent_redis_is_unknown_and_holds_no_number_of_locks() -> None:
+    silent = SourceHealth(SourceState.UNKNOWN, "Error 111: Connection refused.")
+    recording = Recording(replace(snapshot(), redis_health=silent, locks=()))
+    async with recording.app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        await pilot.press("l")
+        await pilot.pause()
+        screen = pilot.app.screen
+        title, text = (
+            " ".join("".join(piece.text for piece in line) for line in view.lines)
+            for view in (screen.query_one("#locks-rule", Rule), screen.query_one(LockTable))
+        )
+    assert "unknown" in title
+    assert "held" not in title
+    assert "Connection refused" in text
+    assert ".." not in text
 
 
 def opened(desk: FleetDesk | None) -> Recording:

@@ -41,8 +41,7 @@ class LocksScreen(ConsoleScreen):
         """Draw the locks at ``now``."""
         self.show_status(snapshot, now)
         dead = ghosts(snapshot, now, self.console_app.view.thresholds)
-        note = f"{len(snapshot.locks)} held" + (f", {len(dead)} of ghosts" if dead else "")
-        self.query_one("#locks-rule", Rule).label("Fleet locks", note)
+        self.query_one("#locks-rule", Rule).label("Fleet locks", _counted(snapshot, len(dead)))
         table = self.query_one(LockTable)
         width = table.size.width or self.app.size.width
         table.show(_above(snapshot, now, width), snapshot.locks, dead, now)
@@ -73,6 +72,16 @@ class LocksScreen(ConsoleScreen):
         app.push_screen(BreakDialog(app.lock_acts, lock, dead))
 
 
+def _counted(snapshot: Snapshot, dead: int) -> str:
+    """How many locks are held, where Redis says it; of one that is silent, what it said last."""
+    number, state = len(snapshot.locks), snapshot.redis_health.state
+    if state is SourceState.OFF:
+        return "no Redis"
+    if state not in {SourceState.LIVE, SourceState.POLLING}:
+        return f"unknown, {number} held when last seen" if number else "unknown"
+    return f"{number} held" + (f", {dead} of ghosts" if dead else "")
+
+
 def _above(snapshot: Snapshot, now: float, width: int) -> list[Line]:
     """What is wrong, above the locks; what is free is said only where Redis says it."""
     health = snapshot.redis_health
@@ -81,6 +90,7 @@ def _above(snapshot: Snapshot, now: float, width: int) -> list[Line]:
         return [(gap(1), cell(part, "text")) for part in folded(says, width - 2)]
     if health.state is not SourceState.LIVE:
         ago = "" if health.last_ok is None else f", last answer {age(now - health.last_ok)} ago"
-        says = f"? unknown: {health.detail or health.state}{ago}. A lock may be held or free."
+        what = (health.detail or str(health.state)).rstrip(".")
+        says = f"? unknown: {what}{ago}. A lock may be held or free."
         return [*((gap(1), cell(part, "alarm")) for part in folded(says, width - 2)), ()]
     return [] if snapshot.locks else [(gap(3), cell("none is held", "dim")), ()]
