@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -11,6 +12,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, Static
 
+from healconsole.core.cycle import format_cycle
 from healconsole.core.snapshot import Snapshot
 from healconsole.engine.operators import Operator, OperatorDesk
 from healconsole.stores.statedir import list_healers, read_healer
@@ -21,6 +23,7 @@ from healconsole.tui.dialogs.undo import UndoDialog
 from healconsole.tui.ports import View
 from healconsole.tui.widgets.cellview import CellView
 from healconsole.tui.widgets.healertable import HealerTable
+from tests.core.samples import cycle
 
 OPERATOR = Operator("ana", 1000, 1000, "tui", "pts/7")
 HEALER = "worker-queue-healer"
@@ -100,6 +103,12 @@ async def settled(pilot: Pilot[int]) -> None:
 
 def hint(app: ConsoleApp) -> str:
     return str(app.screen.query_one("#hint", Static).content)
+
+
+def facts(app: ConsoleApp) -> str:
+    """The plan as the dialog shows it."""
+    lines = app.screen.query_one("#plan", CellView).lines
+    return " ".join("".join(piece.text for piece in line).strip() for line in lines)
 
 
 def shown(app: ConsoleApp) -> str:
@@ -213,6 +222,29 @@ async def test_an_act_that_something_else_overtook_is_not_taken_back_and_the_dia
         assert hint(app) == "it can no longer be taken back, and stays as it is; esc: close"
         assert not app.screen.query_one("#act", Button).has_class("-ready")
         assert " ".join(breaker(site)) == probed
+
+
+@pytest.mark.asyncio
+async def test_the_next_cycle_is_that_of_the_healer_as_it_is_by_now(site: Path) -> None:
+    file = site / "state" / HEALER / "cycle.json"
+    record = cycle(at=time.time() - 81, next_due=time.time() - 21)
+    file.write_bytes(format_cycle(record))
+    app = console(site)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        await pilot.press("r")
+        assert in_dialog(app)
+        await type_into(pilot, "reason", "why")
+        assert "it was due" in facts(app)
+        file.write_bytes(format_cycle(replace(record, at=time.time(), next_due=time.time() + 60)))
+        app.poke()
+        await pilot.pause()
+        assert isinstance(app.screen, ActDialog)
+        app.screen.tick(time.time())  # as the clock does each second
+        await pilot.pause()
+        assert "it was due" not in facts(app)
+        assert "the next cycle, in " in facts(app)
+        assert hint(app) == f"type {HEALER} to confirm"
 
 
 @pytest.mark.asyncio

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from textual import on, work
@@ -12,6 +12,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Input, Label, Static
 
+from healconsole.core.frozen import replace
 from healconsole.core.plan import ActPlan, ActRefused
 from healconsole.core.snapshot import HealerState
 from healconsole.core.text import visible
@@ -101,16 +102,41 @@ class ActDialog(AskingDialog):
     def _changed(self) -> None:
         self.replan()
 
+    def tick(self, _now: float) -> None:
+        """Count on: when the next cycle is due is that of the healer as it is by now."""
+        if not self.busy and self.is_attached and self.console_app.is_whole(self):
+            could = bool(self.plans)
+            self.plan()
+            if bool(self.plans) is could:  # what was said above the button stays
+                self.draw_facts()
+            else:
+                self.draw()
+
+    def names_in_sight(self) -> Iterable[str]:
+        """No healer's row is in this dialog."""
+        return ()
+
     def replan(self) -> None:
         """Plan for what is chosen now, and show it."""
+        self.plan()
+        self.draw()
+
+    def plan(self) -> None:
+        """Plan for what is chosen now, on what was opened, and on the latest cycle."""
         plans, refused = [], []
-        for healer in self.healers:
+        for healer in map(self._with_latest_cycle, self.healers):
             try:
                 plans.append(self.plan_for(healer))
             except ActRefused as problem:
                 refused.append(str(problem))
         self.plans, self.refused = tuple(plans), tuple(refused)
-        self.draw()
+
+    def _with_latest_cycle(self, healer: HealerState) -> HealerState:
+        """The state that is acted on stays the one that was shown; its loop goes on meanwhile."""
+        latest = self.console_app.healer(healer.id)
+        if latest is None or latest.cycle == healer.cycle:
+            return healer
+        return replace(healer, cycle=latest.cycle, heartbeat=latest.heartbeat)
 
     def fact_lines(self, width: int) -> list[Line]:
         """What the dialog shows above its fields."""
@@ -133,15 +159,18 @@ class ActDialog(AskingDialog):
         """Show the plan, and say what is still missing."""
         if not self.is_attached:
             return
+        self.draw_facts()
+        self.leave_room_for_fields()
+        self.ready(self.missing())
+
+    def draw_facts(self) -> None:
+        """Show the plan."""
         facts = self.query_one("#facts", VerticalScroll)
         lines = self.fact_lines(max(30, facts.size.width - 2))
         view = self.query_one("#plan", CellView)
         self.query_one("#name-row").display = self.wants_name
         view.styles.height = max(1, len(lines))
         view.show_lines(lines)
-        self.leave_room_for_fields()
-        missing = self.missing()
-        self.ready(missing)
 
     @property
     def wants_name(self) -> bool:

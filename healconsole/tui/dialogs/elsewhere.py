@@ -56,6 +56,11 @@ class Elsewhere(ActDialog):
         if not self.answers:
             super().replan()
 
+    def plan(self) -> None:
+        """Plan until it is done: then what was planned stays."""
+        if not self.answers:
+            super().plan()
+
     @work(thread=True, exclusive=True, exit_on_error=True)
     def _apply(self, plans: Sequence[ActPlan], reason: str, incident: str) -> None:
         self.app.call_from_thread(self._begun, plans)
