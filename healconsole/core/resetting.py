@@ -16,6 +16,7 @@ from healconsole.core.plan import ActPlan, ActRefused, FileChange, known_scopes,
 from healconsole.core.records import MICRO, BucketRecord, Corrupt
 from healconsole.core.resets import earlier_resets
 from healconsole.core.snapshot import HealerState, ScopedBreaker
+from healconsole.core.trouble import mends_itself
 from healconsole.core.words import Circuit
 
 HALF_OPEN, CLOSED = "half-open", "closed"
@@ -154,7 +155,10 @@ def _hold(healer: HealerState, now: float) -> list[Part]:
 
 def _nothing(healer: HealerState, scope: str | None, to: str, now: float) -> str:
     if scope is None:
-        return f"{healer.name} has nothing to reset: no circuit is open and it is not held"
+        said = f"{healer.name} has nothing to reset: no circuit is open and it is not held"
+        if mend := mends_itself(healer):
+            said += f"; cycle.json is corrupt, and {mend}"
+        return said
     found = [breaker for breaker in healer.breakers if breaker.scope == scope]
     if not found:
         return f"{healer.name} / {scope} has nothing to reset: its circuit never opened"

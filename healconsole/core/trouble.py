@@ -79,7 +79,12 @@ def _failing(healer: HealerState) -> Trouble | None:
         if isinstance(claim, ClaimRecord) and not claim.alive:
             return "failing", f"{claim.intent} was interrupted: pid {claim.pid} is gone"
     unread = _other_corrupt(healer)
-    return None if unread is None else ("failing", f"{unread.path} is corrupt: {unread.why}")
+    if unread is None:
+        return None
+    mend = mends_itself(healer)
+    if unread is not healer.cycle or not mend:
+        return "failing", f"{unread.path} is corrupt: {unread.why}"
+    return "failing", f"{unread.path} is corrupt: {unread.why}; {mend}"
 
 
 def _waiting(healer: HealerState, worst: WorstCircuit, now: float) -> Trouble | None:
@@ -96,6 +101,16 @@ def _nothing_wrong(healer: HealerState) -> Trouble:
     if healer.heartbeat is None and healer.last is None:
         return "unknown", "no heartbeat and no audit event"
     return OK, ""
+
+
+def mends_itself(healer: HealerState) -> str:
+    """Return what becomes of a corrupt ``cycle.json``; empty where nothing does by itself.
+
+    Nothing is decided on it, so it needs no reset.
+    """
+    record = healer.cycle
+    lasts = not isinstance(record, Corrupt) or record.why in {"not readable", "not a regular file"}
+    return "" if lasts else "the next cycle writes it anew"
 
 
 def stale_sentence(beat_age: float) -> str:

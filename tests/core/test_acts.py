@@ -294,6 +294,18 @@ class TestReset:
         ("state", "scope", "to", "why"),
         [
             (healer(), None, "half-open", "nothing to reset: no circuit is open"),
+            (
+                healer(cycle=Corrupt("cycle.json", "empty")),
+                None,
+                "half-open",
+                "it is not held; cycle.json is corrupt, and the next cycle writes it anew",
+            ),
+            (
+                healer(problem="cb: cannot be read", unread=frozenset({"cb"})),
+                None,
+                "half-open",
+                "cannot be read whole: cb: cannot be read",
+            ),
             (healer(), "restart_worker", "half-open", "it is CLOSED, 0 of 3"),
             (healer(), "x", "half-open", "no scope 'x'; its scopes: restart_worker"),
             (healer(breakers=()), "restart_worker", "closed", "never opened"),

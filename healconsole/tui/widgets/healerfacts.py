@@ -5,6 +5,7 @@ from __future__ import annotations
 from healconsole.core.ages import age
 from healconsole.core.records import CycleRecord
 from healconsole.core.snapshot import HealerState, Heartbeat
+from healconsole.core.trouble import mends_itself
 from healconsole.core.words import Library
 from healconsole.tui.widgets.cells import Line, cell, fit, folded, gap
 from healconsole.tui.widgets.times import since
@@ -27,7 +28,12 @@ def facts_lines(healer: HealerState, now: float, width: int, utc_offset_s: int) 
         lines += _field("last fact", cycle.fact.replace(",", "  ") or "none", width)
         lines += _field("wanted", cycle.intent or "nothing to do", width)
     elif cycle is not None:
-        lines += _field("cycle", f"CORRUPT: {cycle.why}", width, "alarm")
+        lines += _field(
+            "cycle",
+            "; ".join(filter(None, (f"CORRUPT: {cycle.why}", mends_itself(healer)))),
+            width,
+            "alarm",
+        )
     entry = healer.catalog
     if entry is None:
         lines += _field("catalog", "no entry: its limits may be assumed, it cannot be run", width)
