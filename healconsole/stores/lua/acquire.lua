@@ -1,6 +1,6 @@
 -- Take a lock, or find that this very owner has it already (its first reply was lost).
 -- KEYS: lock, fence, index (a sorted set: lock -> end of its lease in ms). ARGV: owner token, TTL in ms. Returns the fencing number, or false.
--- A fencing number is at least the time in ms: so it goes on rising when Redis has forgotten the last
+-- A fencing number is at least the time in microseconds: so it goes on rising when Redis has forgotten the last
 -- one (flushed, restarted without persistence, a replica that was behind), as long as no clock of a
 -- Redis is set back behind the last number that it gave.
 local holder = redis.call('GET', KEYS[1])
@@ -16,7 +16,7 @@ if holder and fence > 0 then
   redis.call('PEXPIRE', KEYS[1], ARGV[2])
   return fence
 end
-fence = math.max(fence + 1, now)
+fence = math.max(fence + 1, time[1] * 1000000 + time[2])
 redis.call('SET', KEYS[2], string.format('%d', fence))
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return fence

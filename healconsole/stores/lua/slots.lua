@@ -18,6 +18,6 @@ redis.call('ZADD', KEYS[1], string.format('%d', now + ARGV[3]), ARGV[2])
 local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
 redis.call('PEXPIREAT', KEYS[1], string.format('%d', last[2]))
 -- See acquire.lua.
-local fence = math.max(tonumber(redis.call('GET', KEYS[2]) or 0) + 1, now)
+local fence = math.max(tonumber(redis.call('GET', KEYS[2]) or 0) + 1, time[1] * 1000000 + time[2])
 redis.call('SET', KEYS[2], string.format('%d', fence))
 return fence

@@ -14,7 +14,7 @@ from healconsole.core.snapshot import Lock
 from healconsole.tui.widgets.cells import Line, cell, fit, gap
 from healconsole.tui.widgets.cellview import CellView
 
-_FENCE = 14
+_FENCE = 16
 """A fencing number is a time in milliseconds, or more."""
 
 
