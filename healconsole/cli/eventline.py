@@ -6,7 +6,7 @@ from healconsole.cli.output import paint, shortened
 from healconsole.cli.settings import local_offset
 from healconsole.core.ages import iso
 from healconsole.core.auditdoubt import UNVERIFIED
-from healconsole.core.auditline import AuditEvent, AuditLine, UnparsableLine
+from healconsole.core.auditline import AuditEvent, AuditLine, UnparsableLine, repeated
 from healconsole.core.text import visible
 from healconsole.core.words import FAILURES
 
@@ -39,16 +39,16 @@ def event_line(line: AuditLine, now: float, limit: int | None, *, doubted: bool 
         outcome += f" {visible(line.guard)}"
     text = (
         f"{_when(line, now)} {visible(line.healer):<19} {glyph} {outcome:<13}  "
-        + "  ".join(_rest(line))
+        + "  ".join(_rest(line, now))
     ).rstrip()
     return paint(shortened(text, limit), kind)
 
 
-def _rest(event: AuditEvent) -> list[str]:
+def _rest(event: AuditEvent, now: float) -> list[str]:
     who = str(event.operator.get("user", ""))
     parts = (
         event.intent,
-        f"x{event.count}" if event.count > 1 else "",
+        repeated(event, local_offset(now)),
         f"by {who}" if who else "",
         event.incident,
         f"{event.before} -> {event.after}" if event.before or event.after else "",

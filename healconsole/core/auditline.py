@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from healconsole.core.ages import clock_time
 from healconsole.core.frozen import Frozen, field
 
 EMPTY_MAP: Mapping[str, Any] = MappingProxyType({})
@@ -36,6 +37,8 @@ class AuditEvent(Frozen):
     dry_run: bool | None = None
     trigger: str = ""
     count: int = 1
+    until: int | None = None
+    """Of several that are told at once: epoch seconds of the last one."""
     operator: Mapping[str, Any] = field(default_factory=lambda: EMPTY_MAP)
     incident: str = ""
     before: str = ""
@@ -77,3 +80,17 @@ class AuditTail(Frozen):
     a file that was rotated away. So that a rotation does not empty the screen."""
     since: int = 0
     """Of the fleet: all that was told from this place of its stream on is in ``lines``."""
+
+
+def repeated(event: AuditEvent, utc_offset_s: int) -> str:
+    """How often it happened, and when last: the line is written after that, when the run ended.
+
+    >>> repeated(AuditEvent(0, 0, None, count=38, until=1764000000), 0)
+    'x38 until 16:00:00'
+    >>> repeated(AuditEvent(0, 0, None, count=2), 0), repeated(AuditEvent(0, 0, None), 0)
+    ('x2', '')
+    """
+    if event.count <= 1:
+        return ""
+    last = f" until {clock_time(event.until, utc_offset_s)}" if event.until else ""
+    return f"x{event.count}{last}"

@@ -77,6 +77,7 @@ def format_event(
     dry_run: bool = False,
     trigger: str = "",
     count: int = 1,
+    until: int = 0,
     operator: Mapping[str, Any] | None = None,
     incident: str = "",
     before: str = "",
@@ -112,6 +113,7 @@ def format_event(
     }
     applying = {
         "count": count if count != 1 else None,
+        "until": until,
         "operator": dict(operator) if operator else None,
         "incident": incident,
         "before": before,
@@ -155,6 +157,7 @@ def _event(found: dict[str, Any], raw: bytes, offset: int) -> AuditEvent:
         dry_run=_flag(found.get("dry_run")),
         trigger=_text(found.get("trigger")),
         count=max(1, _whole(found.get("count")) or 1),
+        until=_whole(found.get("until")),
         operator=_mapping(found.get("operator")),
         incident=_text(found.get("incident")),
         before=_text(found.get("before")),

@@ -28,6 +28,8 @@ class Denial:
     fact: str
     trigger: str
     count: int = 1
+    at: float = 0.0
+    """Epoch seconds of the last of them."""
     over: bool = False
 
 
@@ -41,17 +43,20 @@ class Denials:
         self._write = write
         self._open: OrderedDict[str, Denial] = OrderedDict()
 
-    def denied(self, verdict: Verdict, fact: str, trigger: str, *, known: bool = False) -> None:
-        """Count a denial. ``known``: an earlier process has audited the begin of this run."""
+    def denied(
+        self, verdict: Verdict, fact: str, trigger: str, at: float, *, known: bool = False
+    ) -> None:
+        """Count a denial at ``at``. ``known``: an earlier process told the begin of this run."""
         running = self._open.get(verdict.scope)
         if running is not None and running.verdict.guard is verdict.guard:
             # In place: this is what a healer that is stuck does all day.
             running.verdict, running.fact, running.trigger = verdict, fact, trigger
             running.count += 1
+            running.at = at
             self._open.move_to_end(verdict.scope)
             return
         self.over(verdict.scope)
-        begun = Denial(verdict, fact, trigger)
+        begun = Denial(verdict, fact, trigger, at=at)
         if not known:
             self._write(replace(begun))
         self._open[verdict.scope] = begun

@@ -24,6 +24,7 @@ class Told(TypedDict, total=False):
     duration_ms: int
     dry_run: bool
     count: int
+    until: int
 
 
 def to_stderr(text: str) -> None:
@@ -75,4 +76,5 @@ class Events:
             guard=str(verdict.guard),
             dry_run=verdict.dry_run,
             count=denial.count,
+            until=int(denial.at) if denial.count > 1 else 0,
         )

@@ -391,7 +391,7 @@ class Guard:
 
     def _deny(self, asked: Asked, verdict: Verdict) -> GuardedResult:
         known = asked.again == verdict.guard
-        self._denials.denied(verdict, asked.fact, asked.trigger, known=known)
+        self._denials.denied(verdict, asked.fact, asked.trigger, self._clock(), known=known)
         return GuardedResult(verdict, Outcome.DENIED, verdict.reason)
 
 

@@ -49,6 +49,7 @@ class EventFields(TypedDict, total=False):
     dry_run: bool
     trigger: str
     count: int
+    until: int
     operator: Mapping[str, Any] | None
     incident: str
     before: str

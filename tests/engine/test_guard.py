@@ -200,6 +200,7 @@ def test_three_acts_and_then_the_circuit_is_open(site: Site) -> None:
     assert (site.acts(), denied) == (3, 42)
     guard.close()
     assert [event.get("count", 1) for event in site.events("denied")] == [1, 42]
+    assert site.events("denied")[1]["until"] == int(site.now)
 
 
 @settings(

@@ -191,6 +191,7 @@ def test_denials_that_repeat_are_two_events(site: ShellSite) -> None:
     first, last = site.events("denied")
     assert "count" not in first
     assert (last["count"], last["intent"], last["guard"]) == (5, "fix 1", "idempotency")
+    assert (first.get("until"), last["until"]) == (None, site.now)
 
 
 def test_the_chain_outlives_rotations_under_writers_of_two_languages(site: ShellSite) -> None:

@@ -222,6 +222,7 @@ _heal_act() {
   ((${#_heal_owed[@]} == 0)) || _heal_pay
   if ! _heal_take_intent "${1-}" "${HEAL_SCOPE-}"; then
     _heal_v_guard=intent _heal_v_reason=$_heal_text _heal_scope='' _heal_dry=0
+    _heal_clock
   else
     if [[ -n ${HEAL_REDIS_URL-}$_heal_f_asked ]]; then
       _heal_clock

@@ -20,7 +20,7 @@ _heal_event() {
   local head="{\"v\":1,\"ts\":\"$stamp\",\"host\":\"$here\",\"healer\":\"$name\""
   local tail=",\"scope\":\"$scope\",\"key\":\"$key\",\"guard\":\"$guard\",\"pid\":$BASHPID"
   tail+=",\"duration_ms\":$duration,\"dry_run\":$dry,\"trigger\":\"$trigger\""
-  ((count == 1)) || tail+=",\"count\":$count"
+  ((count == 1)) || tail+=",\"count\":$count,\"until\":${9:-0}"
   tail+=$'}\n'
   ((plain)) || _heal_fit
   _heal_line_text="$head,\"intent\":\"$intent\",\"outcome\":\"$outcome\",\"reason\":\"$reason\",\"fact\":\"$fact\"$tail"
@@ -124,14 +124,14 @@ _heal_append_line() {
 
 # Denials that repeat: one event when a run begins, one with its count when it ends. Of a run its count
 # and guardrail are kept, and of its last denial what the event will say.
-_heal_run='' _heal_run_number=0
+_heal_run='' _heal_run_number=0 _heal_run_until=0
 declare -gA _heal_runs=() _heal_run_said=() _heal_run_fact=()
 _heal_denied() {
   _heal_run=${_heal_runs["${_heal_scope:- }"]-}
   if [[ ${_heal_run#* } == "$_heal_v_guard" ]]; then
     _heal_runs["${_heal_scope:- }"]="$((${_heal_run%% *} + 1)) $_heal_v_guard"
     ((_heal_run_number += 1))
-    _heal_run_said["${_heal_scope:- }"]="$_heal_run_number $_heal_dry $_heal_trigger $_heal_v_reason"$'\n'$_heal_intent
+    _heal_run_said["${_heal_scope:- }"]="$_heal_run_number $_heal_dry ${_heal_now:-0} $_heal_trigger $_heal_v_reason"$'\n'$_heal_intent
     _heal_run_fact["${_heal_scope:- }"]=$_heal_fact
   else
     _heal_denied_first "${_heal_scope:- }"
@@ -167,10 +167,12 @@ _heal_denial_over() {
   said=${_heal_run_said["$1"]#* }
   _heal_fact=${_heal_run_fact["$1"]} _heal_dry=${said%% *}
   said=${said#* }
+  _heal_run_until=${said%% *}
+  said=${said#* }
   _heal_trigger=${said%% *}
   said=${said#* }
   # The reason is ours and one line; the intent may be anything.
-  _heal_event denied "${said%%$'\n'*}" "${run#* }" 0 "${run%% *}" "${said#*$'\n'}" "${1% }"
+  _heal_event denied "${said%%$'\n'*}" "${run#* }" 0 "${run%% *}" "${said#*$'\n'}" "${1% }" '' "$_heal_run_until"
   _heal_dry=$dry _heal_trigger=$trigger _heal_fact=$fact
   _heal_append || heal_log "$_heal_problem"
 }

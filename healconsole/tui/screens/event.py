@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from healconsole.core.ages import age, iso
 from healconsole.core.attribution import claimed_words, operator_words
 from healconsole.core.auditdoubt import AROUND, UNVERIFIED, doubt, is_operators
-from healconsole.core.auditline import AuditEvent, AuditLine
+from healconsole.core.auditline import AuditEvent, AuditLine, repeated
 from healconsole.core.unfinished import UNFINISHED, is_unfinished
 from healconsole.tui import keys
 from healconsole.tui.ports import ChainReader
@@ -120,7 +120,7 @@ class EventScreen(ConsoleModal[None]):
             f"pid {line.pid}" if line.pid else "",
             f"{line.duration_ms} ms" if line.duration_ms is not None else "",
             f"trigger {line.trigger}" if line.trigger else "",
-            f"{line.count} times" if line.count > 1 else "",
+            repeated(line, app.view.utc_offset_s),
             "dry-run" if line.dry_run else "",
         ]
         if any(details):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from healconsole.core.ages import clock_time
 from healconsole.core.auditdoubt import UNVERIFIED
-from healconsole.core.auditline import AuditEvent, AuditLine
+from healconsole.core.auditline import AuditEvent, AuditLine, repeated
 from healconsole.core.frozen import Frozen
 from healconsole.core.unfinished import UNFINISHED
 from healconsole.tui.widgets.cells import Cell, Line, cell, fit, gap
@@ -82,7 +82,7 @@ def audit_line(
     if alone:
         cells.append(cell(line.intent or line.scope or "", "text"))
     if line.count > 1:
-        cells.append(cell(f"  x{line.count}", "strong"))
+        cells.append(cell(f"  {repeated(line, utc_offset_s)}", "strong"))
     if line.outcome.startswith("operator-") and line.operator:
         cells.append(cell(f"  by {line.operator.get('user', '?')}", "accent"))
     tail = line.reason if alone and (columns.broad or not line.intent) else ""
