@@ -21,6 +21,7 @@ from healconsole.tui.dialogs.base import ActDialog
 from healconsole.tui.dialogs.session import Done
 from healconsole.tui.dialogs.undo import UndoDialog
 from healconsole.tui.ports import View
+from healconsole.tui.widgets.cells import Line
 from healconsole.tui.widgets.cellview import CellView
 from healconsole.tui.widgets.healertable import HealerTable
 from tests.core.samples import cycle
@@ -189,6 +190,54 @@ async def test_the_cursor_stays_with_the_healer_that_was_acted_on(
         if way == ("r",):
             await pilot.press("s")
             assert table.selected == "disk-reaper"
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("several", [True, False], ids=["two", "one"])
+async def test_a_span_that_cannot_be_read_is_said_once_and_beside_its_field(
+    site: Path, several: bool
+) -> None:
+    app = console(site)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        await pilot.press(*(("space", "space") if several else ()), "t")
+        await type_into(pilot, "reason", "not while we look")
+        await type_into(pilot, "for", "soon")
+        drawn = [strip.text for strip in app.screen._compositor.render_strips()]
+        said = [line for line in drawn if "'soon' is not a span" in line]
+        assert len(said) == 1
+        assert "for " in drawn[drawn.index(said[0]) - 1]
+        text = "\n".join(drawn)
+        assert "left out" not in text
+        assert HEALER in text
+        assert not app.screen.query_one("#act", Button).has_class("-ready")
+        await type_into(pilot, "for", "10m")
+        assert "soon" not in "\n".join(s.text for s in app.screen._compositor.render_strips())
+        assert "type " in hint(app)
+
+
+@pytest.mark.asyncio
+async def test_the_first_lines_of_a_dialog_are_as_wide_as_those_that_stay(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    widths: list[int] = []
+    whole = ActDialog.fact_lines
+
+    def noted(self: ActDialog, width: int) -> list[Line]:
+        widths.append(width)
+        return whole(self, width)
+
+    monkeypatch.setattr(ActDialog, "fact_lines", noted)
+    app = console(site)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        await pilot.press("t")
+        await pilot.pause()
+        await pilot.press("escape")
+        await pilot.resize_terminal(130, 40)
+        await pilot.press("t")
+        await pilot.pause()
+    assert set(widths) == {74, 104}
 
 
 @pytest.mark.asyncio

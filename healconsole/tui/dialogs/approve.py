@@ -106,7 +106,7 @@ class ApproveDialog(AskingDialog):
         heading = f"{self.button_word} {request.verb} {request.target}"
         self.query_one("#heading", Static).update(Content(visible(heading)))
         facts = self.query_one("#facts", VerticalScroll)
-        lines = self.lines(max(30, facts.size.width - 2))
+        lines = self.lines(max(30, self.room_in(facts) - 2))
         view = self.query_one("#plan", CellView)
         view.styles.height = len(lines)
         view.show_lines(lines)

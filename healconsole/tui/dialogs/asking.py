@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 ROOMY = 32
 """Rows from which on a dialog has blank lines between its parts."""
+MAX_WIDTH = 110
+"""Columns of a dialog at most, as its stylesheet has it."""
+AROUND = 4
+"""Columns of its border and padding."""
 FRAME = 6
 """Rows of border, heading, hint (two) and buttons."""
 
@@ -141,6 +145,13 @@ class AskingDialog(Overlay[None]):
         hint = self.query_one("#hint", Static)
         hint.update(Content(visible(text)))
         hint.set_class(bad, "bad")
+
+    def room_in(self, widget: Widget) -> int:
+        """The columns of what is in the dialog, as they will be where they are not laid out yet.
+
+        The first frame then has the lines that stay, and not narrow ones for a moment.
+        """
+        return widget.size.width or min(self.app.size.width, MAX_WIDTH) - AROUND
 
     def leave_room_for_fields(self) -> None:
         """Keep the fields and the button in sight: the facts scroll in what is left."""

@@ -19,7 +19,7 @@ from healconsole.core.text import visible
 from healconsole.core.told import readable
 from healconsole.tui.dialogs.asking import AskingDialog
 from healconsole.tui.dialogs.choice import Choice
-from healconsole.tui.dialogs.factlines import plan_lines, several_lines
+from healconsole.tui.dialogs.factlines import now_lines, plan_lines, several_lines
 from healconsole.tui.dialogs.secondperson import (
     BREAK_GLASS_WHY,
     button_word,
@@ -49,6 +49,8 @@ class ActDialog(AskingDialog):
         self.healers = tuple(healers)
         self.plans: tuple[ActPlan, ...] = ()
         self.refused: tuple[str, ...] = ()
+        self._planned: tuple[ActPlan, ...] = ()
+        """The last plans: what is now is shown of them while a field cannot be read."""
 
     def compose(self) -> ComposeResult:
         """Facts on top, then what is asked, then the buttons."""
@@ -89,6 +91,10 @@ class ActDialog(AskingDialog):
         """
         raise NotImplementedError
 
+    def wrong_field(self) -> str:
+        """Why a field cannot be read, which is said beside it; empty if all can be."""
+        return ""
+
     def on_mount(self) -> None:
         """Show what is, and go on showing it while it changes behind the dialog."""
         self.replan()
@@ -123,13 +129,17 @@ class ActDialog(AskingDialog):
 
     def plan(self) -> None:
         """Plan for what is chosen now, on what was opened, and on the latest cycle."""
+        if self.wrong_field():
+            self.plans = self.refused = ()
+            return
         plans, refused = [], []
         for healer in map(self._with_latest_cycle, self.healers):
             try:
                 plans.append(self.plan_for(healer))
             except ActRefused as problem:
                 refused.append(str(problem))
-        self.plans, self.refused = tuple(plans), tuple(refused)
+        self.plans = self._planned = tuple(plans)
+        self.refused = tuple(refused)
 
     def _with_latest_cycle(self, healer: HealerState) -> HealerState:
         """The state that is acted on stays the one that was shown; its loop goes on meanwhile."""
@@ -141,6 +151,8 @@ class ActDialog(AskingDialog):
     def fact_lines(self, width: int) -> list[Line]:
         """What the dialog shows above its fields."""
         second = second_lines(self.acts, self.wanted_verb, self.reason, width)
+        if self.wrong_field():
+            return second + now_lines(self._planned, width)
         if len(self.healers) == 1 and self.plans:
             return second + plan_lines(self.plans[0], width, self.console_app.view.utc_offset_s)
         return second + several_lines(self.plans, self.refused, width)
@@ -148,7 +160,7 @@ class ActDialog(AskingDialog):
     @property
     def wanted_verb(self) -> str:
         """The verb of what is planned, as the configuration names it; empty if nothing is."""
-        return self.plans[0].verb if self.plans else ""
+        return self._planned[0].verb if self._planned else ""
 
     @property
     def button_word(self) -> str:
@@ -166,7 +178,7 @@ class ActDialog(AskingDialog):
     def draw_facts(self) -> None:
         """Show the plan."""
         facts = self.query_one("#facts", VerticalScroll)
-        lines = self.fact_lines(max(30, facts.size.width - 2))
+        lines = self.fact_lines(max(30, self.room_in(facts) - 2))
         view = self.query_one("#plan", CellView)
         self.query_one("#name-row").display = self.wants_name
         view.styles.height = max(1, len(lines))
@@ -175,10 +187,12 @@ class ActDialog(AskingDialog):
     @property
     def wants_name(self) -> bool:
         """Whether the name has to be typed: something destructive is planned."""
-        return any(plan.destructive for plan in self.plans)
+        return any(plan.destructive for plan in self._planned)
 
     def missing(self) -> str:
         """What keeps the button from working; empty if nothing does. May hold data."""
+        if self.wrong_field():
+            return "mend the field that cannot be read"
         if not self.plans:
             return self.refused[0] if self.refused else "there is nothing to do"
         if not self.reason:

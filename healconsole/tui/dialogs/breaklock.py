@@ -14,10 +14,19 @@ from healconsole.core.ages import countdown
 from healconsole.core.plan import ActRefused
 from healconsole.core.snapshot import Lock
 from healconsole.core.text import visible
-from healconsole.tui.dialogs.asking import AskingDialog
+from healconsole.tui.dialogs.asking import ROOMY, AskingDialog
+from healconsole.tui.dialogs.factlines import labelled
 from healconsole.tui.ports import LockActs
+from healconsole.tui.widgets.cells import Line
+from healconsole.tui.widgets.cellview import CellView
 from healconsole.tui.widgets.field import Field
 from healconsole.tui.widgets.locktable import holder_text
+
+_ALIVE = "nothing says that its holder is gone: it may be acting now"
+_AFTER = (
+    "free: the next host may act. It is taken away only from this token; a holder that lives "
+    "ends its action when it finds out."
+)
 
 
 class BreakDialog(AskingDialog):
@@ -35,7 +44,7 @@ class BreakDialog(AskingDialog):
         """The lock and what breaking it does, then what is asked."""
         with Vertical(id="dialog"):
             yield Static(Content(visible(f"Break the lock {self.held.key}")), id="heading")
-            yield Static(Content("\n".join(map(visible, self._facts()))), id="was")
+            yield CellView(id="was")
             yield from self.compose_reason()
             with Horizontal(classes="field"):
                 yield Label("name", classes="label")
@@ -45,18 +54,31 @@ class BreakDialog(AskingDialog):
 
     def on_mount(self) -> None:
         """Say what is missing."""
+        self._draw()
         self._changed()
 
-    def _facts(self) -> list[str]:
+    def on_resize(self) -> None:
+        """Fold what is said for the new width."""
+        self.set_class(self.app.size.height < ROOMY, "-low")
+        self.call_after_refresh(self._draw)
+
+    def _draw(self) -> None:
+        if not self.is_attached:
+            return
+        view = self.query_one("#was", CellView)
+        lines = self._facts(max(30, self.room_in(view)))
+        view.styles.height = len(lines)
+        view.show_lines(lines)
+
+    def _facts(self, width: int) -> list[Line]:
         lock, now = self.held, self.console_app.clock()
         left = "with no end" if lock.expires_at is None else countdown(lock.expires_at - now)
         alive = self.dead and f"GHOST: {self.dead}"
+        holds = f"{holder_text(lock.owner)}, {left}"
         return [
-            f"held by  {holder_text(lock.owner)}, {left}",
-            f"         {alive or 'nothing says that its holder is gone: it may be acting now'}",
-            f"token    {lock.owner}",
-            "after    free: the next host may act. It is taken away only from this token; a holder",
-            "         that lives ends its action when it finds out.",
+            *labelled("held by", (holds, alive or _ALIVE), width),
+            *labelled("token", (lock.owner,), width),
+            *labelled("after", (_AFTER,), width),
         ]
 
     def _missing(self) -> str:

@@ -78,6 +78,15 @@ def several_lines(plans: Sequence[ActPlan], refused: Sequence[str], width: int) 
     return lines
 
 
+def now_lines(plans: Sequence[ActPlan], width: int) -> list[Line]:
+    """Return what is now of each of the healers, where it is not known what will be."""
+    lines: list[Line] = []
+    for plan in plans:
+        lines += folded_in(plan.healer, "strong", width) if len(plans) > 1 else []
+        lines += labelled("  now" if len(plans) > 1 else "now", plan.now_lines, width)
+    return lines
+
+
 def folded_in(text: str, tone: str, width: int) -> list[Line]:
     """Return a text of its own lines."""
     return [(cell(part, tone),) for part in folded(text, width, 2)]

@@ -58,7 +58,7 @@ class RunDialog(AskingDialog):
         if not self.is_attached:
             return
         facts = self.query_one("#facts", VerticalScroll)
-        lines = self.lanes.lines(max(30, facts.size.width - 2), output=8)
+        lines = self.lanes.lines(max(30, self.room_in(facts) - 2), output=8)
         view = self.query_one("#plan", CellView)
         view.styles.height = max(1, len(lines))
         view.show_lines(lines)

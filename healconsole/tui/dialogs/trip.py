@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.widgets import Label, Static
 
 from healconsole.core.ages import parse_duration
-from healconsole.core.plan import ActPlan, ActRefused, known_scopes
+from healconsole.core.plan import ActPlan, known_scopes
 from healconsole.core.snapshot import HealerState
+from healconsole.core.text import visible
 from healconsole.tui.dialogs.asking import field
 from healconsole.tui.dialogs.base import ActDialog
 from healconsole.tui.dialogs.choice import Choice
@@ -32,6 +36,9 @@ class TripDialog(ActDialog):
         """What to stop, and for how long."""
         yield from field("stop", self._scope)
         yield from field("for", Field(id="for", placeholder="10m, 2h ...; empty: until reset"))
+        with Horizontal(id="for-row", classes="field"):
+            yield Label("", classes="label")
+            yield Static(id="for-wrong", classes="wrong")
 
     def plan_for(self, healer: HealerState) -> ActPlan:
         """Plan the trip."""
@@ -40,11 +47,24 @@ class TripDialog(ActDialog):
             healer, scope if isinstance(scope, str) else None, self._seconds()
         )
 
+    def wrong_field(self) -> str:
+        """Why the span cannot be read."""
+        try:
+            self._seconds()
+        except ValueError as problem:
+            return str(problem)
+        return ""
+
+    def draw(self) -> None:
+        """Say what is wrong with the span below it."""
+        if not self.is_attached:
+            return
+        wrong = self.wrong_field()
+        said = self.query_one("#for-wrong", Static)
+        said.update(Content(visible(wrong)))
+        self.query_one("#for-row", Horizontal).display = bool(wrong)
+        super().draw()
+
     def _seconds(self) -> float | None:
         text = self.typed("for")
-        if not text:
-            return None
-        try:
-            return parse_duration(text)
-        except ValueError as problem:
-            raise ActRefused(f"for: {problem}") from problem
+        return parse_duration(text) if text else None

@@ -75,7 +75,7 @@ class UndoDialog(AskingDialog):
 
     def _draw(self) -> None:
         view = self.query_one("#was", CellView)
-        lines = self._lines(max(30, view.size.width))
+        lines = self._lines(max(30, self.room_in(view)))
         view.styles.height = len(lines)
         view.show_lines(lines)
 
