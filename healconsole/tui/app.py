@@ -293,6 +293,11 @@ class ConsoleApp(FailingApp):
         """Return what a key is bound to, after the keymap of the configuration."""
         return self.view.keymap.get(key.id, key.keys)
 
+    def get_key_display(self, binding: Binding) -> str:
+        """Return how the keys of a binding are written: ``ctrl+l``, not ``^l``."""
+        shown = super().get_key_display(binding)
+        return f"ctrl+{shown[1:]}" if len(shown) > 1 and shown.startswith("^") else shown
+
     def key_name(self, key: Key) -> str:
         """Return the first of the keys that ``key`` is bound to."""
         return self.keys_of(key).split(",", 1)[0]

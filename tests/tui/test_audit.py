@@ -157,6 +157,18 @@ async def test_it_jumps_to_a_time(site: Site) -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_time_that_cannot_be_read_stays_to_be_mended(site: Site) -> None:
+    async with site.recording.app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("a")
+        await pilot.pause()
+        await pilot.press("j", *"-10x", "enter")
+        await until(pilot, lambda: "is not a span" in site.recording.text())
+        await pilot.press("backspace", "h", "enter")
+        await until(pilot, lambda: f"pid={LINES - 3600} " in site.recording.text())
+        assert "is not a span" not in site.recording.text()
+
+
+@pytest.mark.asyncio
 async def test_one_event_is_shown_in_full_and_copied_exactly(site: Site) -> None:
     app = site.recording.app
     async with app.run_test(size=(120, 40)) as pilot:

@@ -104,6 +104,18 @@ async def test_a_filter_shows_the_healers_that_match_and_escape_takes_it_away() 
         assert len(table(recording).order) == 4
 
 
+async def test_a_filter_that_matches_nothing_says_so_and_what_takes_it_away() -> None:
+    recording = Recording(scenes.one_open())
+    async with recording.app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        await pilot.press("slash", *"zz")
+        await recording.until(pilot, "no healer matches /zz; esc takes the filter away")
+        assert "--state-root" not in recording.text()
+        await pilot.press("enter", "escape")
+        await recording.until(pilot, "would NOT act")
+        assert "no healer matches" not in recording.text()
+
+
 async def test_marks_stay_with_their_healers_and_escape_takes_them_away() -> None:
     recording = Recording(scenes.one_open())
     async with recording.app.run_test(size=SIZE) as pilot:

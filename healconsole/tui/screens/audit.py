@@ -39,6 +39,7 @@ _ENOUGH = 200
 """Matches after which a search waits until the reader comes near the last of them."""
 
 _DAY = 86_400.0
+_FILTER_SAYS = "filter (healer: outcome: since:2h -word)"
 
 
 def _any_line(line: AuditLine) -> bool:
@@ -125,11 +126,14 @@ class AuditScreen(ConsoleScreen):
 
     def action_filter(self) -> None:
         """Type a filter."""
-        self.query_one(Prompt).ask("filter", "filter", self._filter_text)
+        self.query_one(Prompt).ask("filter", _FILTER_SAYS, self._filter_text)
 
     def action_jump(self) -> None:
         """Type a time to jump to."""
-        self.query_one(Prompt).ask("jump", "jump to (14:30, -2h, 2026-11-23 14:30)", "")
+        self._ask_jump("")
+
+    def _ask_jump(self, text: str) -> None:
+        self.query_one(Prompt).ask("jump", "jump to (14:30, -2h, 2026-11-23 14:30)", text)
 
     def action_open(self) -> None:
         """Show the event under the cursor in full."""
@@ -168,8 +172,9 @@ class AuditScreen(ConsoleScreen):
 
     def on_prompt_closed(self, message: Prompt.Closed) -> None:
         """Take what was typed."""
-        if message.purpose == "jump" and message.text:
-            self._jump(message.text)
+        if message.purpose == "jump" and message.text and not self._jump(message.text):
+            self._ask_jump(message.text)  # to be mended, not to be typed again
+            return
         self.query_one(AuditView).focus()
 
     def on_audit_view_moved(self, message: AuditView.Moved) -> None:
@@ -332,16 +337,18 @@ class AuditScreen(ConsoleScreen):
         self._draw()
         return self._found("")
 
-    def _jump(self, text: str) -> None:
+    def _jump(self, text: str) -> bool:
+        """Jump to a time; return whether the text is one."""
         try:
             ts = parse_jump(text, self.console_app.clock(), self.console_app.view.utc_offset_s)
         except JumpError as error:
             self._problem = str(error)
             self._label(self.console_app.snapshot)
-            return
+            return False
         self._problem = ""
         self._follow = False
         self._jump_to(ts)
+        return True
 
     @work(thread=True, exclusive=True, group="log")
     def _jump_to(self, ts: float) -> None:

@@ -70,7 +70,7 @@ class HealerScreen(ActingScreen):
         self.show_status(snapshot, now)
         healer = self.subject()
         about = healer.catalog.description if healer is not None and healer.catalog else ""
-        self.query_one("#healer-rule", Rule).label(self.healer_name, about)
+        self.query_one("#healer-rule", Rule).label(self.healer_name, about, whole_title=True)
         self.query_one("#parts", Pager).draw()
         self.query_one(TailPane).show(
             of_healer(snapshot.audit.lines, *self._named()),

@@ -18,8 +18,9 @@ from healconsole.tui.widgets.pager import Pager
 _GROUPS: tuple[tuple[str, tuple[Key, ...]], ...] = (
     (
         "Act on the healer under the cursor, or on those marked",
-        (*keys.ACTS, keys.UNDO, keys.APPROVE, keys.MARK),
+        (*keys.ACTS, keys.MARK),
     ),
+    ("Acts that were done, or wait for a second person", (keys.UNDO, keys.APPROVE)),
     ("Look", (keys.OPEN, keys.EXPLAIN, keys.FILTER, keys.SETTLE, keys.AUDIT, keys.LOCKS)),
     ("In the log", (keys.FOLLOW, keys.JUMP, keys.COPY)),
     ("In the locks", (keys.BREAK,)),

@@ -105,6 +105,12 @@ class HomeScreen(ActingScreen):
     def _show_answer(self, table: HealerTable, snapshot: Snapshot, now: float) -> None:
         app = self.console_app
         at_length = self.has_class("-wide") and self.has_class("-high")
+        if self._filter and not table.order and app.board.order:
+            self.query_one("#answer-rule", Rule).label("What to do")
+            esc = app.key_display(app.key_name(keys.BACK))
+            said = f"no healer matches /{self._filter}; {esc} takes the filter away"
+            self.query_one(Answer).say(said)
+            return
         self._label_answer(table.selected if at_length else None)
         self.query_one(Answer).show(
             app.healer(table.selected),
@@ -180,7 +186,9 @@ class HomeScreen(ActingScreen):
 
     def action_filter(self) -> None:
         """Type a part of a healer's name."""
-        self.query_one(Prompt).ask("filter", "healers named", self._filter)
+        self.query_one(Prompt).ask(
+            "filter", "filter (name, state:open, mode:dry-run)", self._filter
+        )
 
     def action_group(self) -> None:
         """Put together what is on one host, or what is one healer."""

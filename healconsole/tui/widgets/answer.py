@@ -50,6 +50,15 @@ class Answer(CellView):
         # Before it has a size: the lines decide how high it is where they are few.
         self.show_lines(answer(self.size.width or self.app.size.width))
 
+    def say(self, text: str) -> None:
+        """Say a sentence, where there is no healer to answer for. It may hold data."""
+
+        def answer(width: int) -> list[Line]:
+            return [(gap(1), cell(part, "text")) for part in folded(text, width - 2, 6)]
+
+        self._answer = answer
+        self.show_lines(answer(self.size.width or self.app.size.width))
+
     def resized(self) -> None:
         """Answer for the new width."""
         self.show_lines(self._answer(self.size.width))

@@ -12,11 +12,14 @@ class Rule(CellView):
     def __init__(self, title: str = "", *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._label = (title, "", "dim")
+        self._whole_title = False
 
-    def label(self, title: str, note: str = "", tone: str = "dim") -> None:
-        """Write on the rule. Where both do not fit, the title is cut."""
-        if (title, note, tone) != self._label:
-            self._label = (title, note, tone)
+    def label(
+        self, title: str, note: str = "", tone: str = "dim", *, whole_title: bool = False
+    ) -> None:
+        """Write on the rule. Where both do not fit the title is cut, or (whole) the note."""
+        if (title, note, tone, whole_title) != (*self._label, self._whole_title):
+            self._label, self._whole_title = (title, note, tone), whole_title
             self._draw()
 
     def resized(self) -> None:
@@ -26,7 +29,8 @@ class Rule(CellView):
     def _draw(self) -> None:
         title, note, tone = self._label
         width = self.size.width - 2
-        right = (gap(1), fit_most(note, max(0, width - 4), tone)) if note else ()
+        most = width - 4 - (line_width((cell(title),)) + 4 if self._whole_title else 0)
+        right = (gap(1), fit_most(note, most, tone)) if note and most > 0 else ()
         room = width - line_width(right) - 4
         left = (
             (cell("─", "rule"), gap(1), fit_most(title, room, "head"), gap(1))
