@@ -98,6 +98,6 @@ def _do(args: argparse.Namespace, act: Callable[[FleetDesk, str], Stop]) -> int:
     finally:
         link.close()
     show(f"{paint('✔', 'good')} {args.verb} {visible(stop.what)}")
-    show(f"  was   {visible(stop.before)}")
-    show(f"  is    {visible(stop.after)}")
+    show(f"  was   {visible(stop.was or stop.before)}")
+    show(f"  is    {visible(stop.now or stop.after)}")
     return DONE

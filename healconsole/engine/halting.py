@@ -18,6 +18,7 @@ from healconsole.core.plan import ActRefused
 from healconsole.core.records import Corrupt
 from healconsole.core.storm import parse_storm, storm_said
 from healconsole.core.text import visible
+from healconsole.core.told import at
 from healconsole.core.words import Outcome
 from healconsole.engine.operators import OperatorDesk
 from healconsole.engine.reasons import checked_reason
@@ -32,11 +33,15 @@ EVERYBODY = "*"
 
 
 class Stop(Frozen):
-    """What was done: what of, and before and after in words."""
+    """What was done: what of, and before and after in words, as the audit log has them."""
 
     what: str
     before: str
     after: str
+    was: str = ""
+    """Before, as people are told it now; empty = as the log has it."""
+    now: str = ""
+    """After, likewise."""
 
 
 class FleetDesk(Frozen):
@@ -58,12 +63,14 @@ class FleetDesk(Frozen):
         found = parse_halt(there, target) if there else None
         if isinstance(found, HaltRecord) and not ended(found, now):
             raise ActRefused(
-                f"{what_of(target)} is halted already, {_told(found)}; resume it first"
+                f"{what_of(target)} is halted already, {_told(found, now)}; resume it first"
             )
         until = 0 if for_s is None else now + math.ceil(for_s)
         word = self.desk.operator.word
         record = HaltRecord(now, until, word, visible(said)[: MAX_REASON // 4], target)
-        stop = Stop(what_of(target), _was(found), _told(record))
+        stop = Stop(
+            what_of(target), _was(found), _told(record), _was(found, now), _told(record, now)
+        )
         self._change(
             Outcome.OPERATOR_HALT, stop, target, said, incident,
             lambda: swap_halt(self.link, target, there, format_halt(record)),
@@ -76,7 +83,9 @@ class FleetDesk(Frozen):
         there = halt_there(self.link, target)
         if not there:
             raise ActRefused(f"{what_of(target)} is not halted")
-        stop = Stop(what_of(target), _was(parse_halt(there, target)), NOTHING)
+        found = parse_halt(there, target)
+        was = _was(found, self.desk.clock())
+        stop = Stop(what_of(target), _was(found), NOTHING, was)
         self._change(
             Outcome.OPERATOR_RESUME, stop, target, said, incident,
             lambda: swap_halt(self.link, target, there, ""),
@@ -149,12 +158,15 @@ class FleetDesk(Frozen):
         raise ChangedUnderneath(stop.what, stop.before, "something else")
 
 
-def _was(found: HaltRecord | Corrupt | None) -> str:
+def _was(found: HaltRecord | Corrupt | None, now: float | None = None) -> str:
     if found is None:
         return NOTHING
-    return f"corrupt: {found.why}" if isinstance(found, Corrupt) else _told(found)
+    return f"corrupt: {found.why}" if isinstance(found, Corrupt) else _told(found, now)
 
 
-def _told(halt: HaltRecord) -> str:
-    until = f"until {iso(halt.until, 0)}" if halt.until else "until resumed"
+def _told(halt: HaltRecord, now: float | None = None) -> str:
+    """Say who halted; its end as a date, which the log needs, or as seen from ``now``."""
+    until = "until resumed"
+    if halt.until:
+        until = f"until {iso(halt.until, 0) if now is None else at(halt.until, now)}"
     return f"halted by {halt.operator} {until}: {halt.reason}"
