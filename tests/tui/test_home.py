@@ -9,7 +9,7 @@ from textual.command import CommandPalette
 from textual.widgets import Input
 
 from healconsole.core import keymap
-from healconsole.core.snapshot import Snapshot
+from healconsole.core.snapshot import CatalogEntry, Snapshot
 from healconsole.core.words import Circuit
 from healconsole.tui import keys
 from healconsole.tui.screens.base import ConsoleScreen
@@ -114,6 +114,19 @@ async def test_a_filter_that_matches_nothing_says_so_and_what_takes_it_away() ->
         await pilot.press("enter", "escape")
         await recording.until(pilot, "would NOT act")
         assert "no healer matches" not in recording.text()
+
+
+async def test_a_healers_name_is_whole_where_its_description_is_cut() -> None:
+    scene = scenes.one_open()
+    says = "restarts a worker " + "that does not answer " * 9
+    about = CatalogEntry("worker-queue-healer", "/h.toml", description=says)
+    described = tuple(replace(healer, catalog=about) for healer in scene.healers)
+    recording = Recording(replace(scene, healers=described))
+    async with recording.app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        await pilot.press("enter")
+        await recording.until(pilot, " ─ worker-queue-healer ─ restarts a worker that does")
+        assert all(len(line) <= SIZE[0] for line in recording.text().splitlines())
 
 
 async def test_marks_stay_with_their_healers_and_escape_takes_them_away() -> None:

@@ -87,6 +87,10 @@ async def test_a_ghost_is_named_and_its_lock_broken_with_a_reason(
         dialog = recording.app.screen
         assert isinstance(dialog, BreakDialog)
         assert "GHOST: web-19 tells no more" in recording.text()
+        drawn = recording.text().splitlines()
+        after = next(at for at, line in enumerate(drawn) if "after     free: the next" in line)
+        assert drawn[after + 1].startswith(f"│ {' ' * 10}")  # folded with its indent, not torn
+        assert "when it finds out." in f"{drawn[after + 1]}{drawn[after + 2]}"
         dialog.query_one("#reason", Input).value = "web-19 burnt down"
         await pilot.pause()
         assert "type broker to confirm" in recording.text()

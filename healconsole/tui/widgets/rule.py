@@ -29,7 +29,7 @@ class Rule(CellView):
     def _draw(self) -> None:
         title, note, tone = self._label
         width = self.size.width - 2
-        most = width - 4 - (line_width((cell(title),)) + 4 if self._whole_title else 0)
+        most = width - 4 - (cell(title).width + 1 if self._whole_title else 0)
         right = (gap(1), fit_most(note, most, tone)) if note and most > 0 else ()
         room = width - line_width(right) - 4
         left = (
