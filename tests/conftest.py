@@ -11,9 +11,14 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from healconsole.stores.redisserver import RedisServer
 from tests.nodes import cluster_of_two, sentinels
+
+# How long an example takes is the load of the machine, and no property of what is tested.
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared")
 
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a private directory there
 ROOM = 1 << 30
