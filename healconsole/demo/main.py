@@ -93,7 +93,7 @@ def _from_outside(verb: str) -> int:
 
 def _repair(site: Site) -> str:
     tell(site, "fix")
-    return "rolled the deploy back, started the healers that had died; now reset the breaker"
+    return "rolled back the deploy, started the healers that had died; now reset the breaker"
 
 
 def _program() -> str:
