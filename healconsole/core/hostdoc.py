@@ -171,7 +171,11 @@ def _keys(healer: HealerState, now: float) -> Iterable[str]:
         for intent in healer.intents[:INTENTS_MAX]
         for window in (n - 1, n)
     )
-    read = {one.key for one in healer.marked if isinstance(one, MarkerRecord)}
+    # A marker that is corrupt denies too: without its name the fleet would show that it may act.
+    read = {
+        one.key if isinstance(one, MarkerRecord) else one.path.rpartition("/")[2]
+        for one in healer.marked
+    }
     return read | {key for key in named if key in healer.marker_keys}
 
 

@@ -9,15 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from healconsole.core.explain import explain
 from healconsole.core.hostdoc import PARTS_MAX, header_line, healer_line, problems_of
 from healconsole.core.hostread import Malformed, read_healer_line, split_document
 from healconsole.core.intent import bucket_number, marker_key
-from healconsole.core.records import ClaimRecord, Corrupt, OverrideRecord, Policy
+from healconsole.core.records import ClaimRecord, Corrupt, MarkerRecord, OverrideRecord, Policy
 from healconsole.core.request import waiting_words
 from healconsole.core.requestdoc import published, read_request
-from healconsole.core.snapshot import CatalogEntry, HealerState, Snapshot, SourceHealth
+from healconsole.core.snapshot import EMPTY, CatalogEntry, HealerState, Snapshot, SourceHealth
 from healconsole.core.view import healer_row
 from healconsole.core.words import SourceState
+from tests.core import samples
 from tests.tui import scenes
 from tests.tui.scenes import NOW
 
@@ -84,6 +86,27 @@ def test_every_record_comes_back_as_it_was() -> None:
     assert read.catalog is not None
     assert (read.catalog.owner, read.catalog.policy) == ("ops", Policy(burst=7))
     assert read.catalog.command != ("true",), "what is run is never taken from Redis"
+
+
+@pytest.mark.parametrize("why", ["", "not readable"])
+def test_a_marker_denies_on_the_fleet_also_where_it_is_corrupt(why: str) -> None:
+    """Its intent may be told by nothing but the last cycle."""
+    intent = "restart_worker pid=1"
+    key = marker_key(intent, bucket_number(samples.NOW, 300))
+    marker = Corrupt(f"keys/{key}", why) if why else MarkerRecord(key, int(samples.NOW))
+    healer = samples.healer(
+        cycle=samples.cycle(intent=intent),
+        intents=(),
+        last=None,
+        marker_keys=frozenset({key}),
+        markers_total=1,
+        marked=(marker,),
+    )
+    read = read_healer_line(healer_line(healer, samples.NOW), "web-07")
+    here = explain(healer, EMPTY, None, samples.NOW)
+    there = explain(read, EMPTY, None, samples.NOW)
+    assert (here.allow, here.reason) == (there.allow, there.reason)
+    assert not there.allow
 
 
 def test_of_many_breakers_those_that_are_not_closed_are_told() -> None:
