@@ -130,6 +130,7 @@ def _read(fd: int, name: str, path: str, *, with_markers: bool) -> HealerState:
         ScopedBucket(*found) for found in _scoped(fd, names, "rate", parse_bucket, problems, unread)
     ]
     keys, total = _keys(fd, names, "keys", problems, unread)
+    markers = _newest_markers(fd, keys, "keys", problems, unread) if with_markers else None
     dry_run = read_record(fd, "dry-run", "dry-run", parse_override) if "dry-run" in names else None
     live = isinstance(cycle, CycleRecord) and cycle.mode != "dry-run" and dry_run is None
     shadow = None
@@ -151,7 +152,7 @@ def _read(fd: int, name: str, path: str, *, with_markers: bool) -> HealerState:
         markers_total=total,
         shadow=shadow,
         marker_keys=frozenset(keys),
-        markers=_newest_markers(fd, keys) if with_markers else None,
+        markers=markers,
         daemon_pid=daemon_pid(fd) if SINGLETON in names else None,
     )
 
@@ -218,12 +219,12 @@ def _shadow(fd: int, problems: list[str], unread: set[str], *, with_markers: boo
     found = _scoped(fd, names, _DRY_RATE, parse_bucket, problems, unread)
     buckets = tuple([ScopedBucket(*each) for each in found])
     keys, total = _keys(fd, names, _DRY_KEYS, problems, unread)
-    markers = _newest_markers(fd, keys, _DRY_KEYS) if with_markers else None
+    markers = _newest_markers(fd, keys, _DRY_KEYS, problems, unread) if with_markers else None
     return Shadow(buckets, total, frozenset(keys), markers)
 
 
 def _newest_markers(
-    fd: int, keys: list[str], folder: str = "keys"
+    fd: int, keys: list[str], folder: str, problems: list[str], unread: set[str]
 ) -> tuple[MarkerRecord | Corrupt, ...]:
     try:
         at = open_below_dir(fd, folder)
@@ -234,8 +235,13 @@ def _newest_markers(
         for key in keys:
             try:
                 aged.append((os.stat(key, dir_fd=at, follow_symlinks=False).st_mtime, key))
-            except OSError:
+            except FileNotFoundError:
                 continue  # pruned since it was listed
+            except OSError as error:  # it lists its names, and lets nobody at what they name
+                why = f"cannot be read ({(error.strerror or '').lower()})"
+                unread.add(folder)
+                problems.append(f"{folder}: {why}; {_mend(why)}")
+                return ()
         aged.sort(reverse=True)
         found = [(mtime, read_marker(at, key, folder)) for mtime, key in aged[:MARKERS_LIMIT]]
     finally:

@@ -21,6 +21,7 @@ from healconsole.core.records import (
     Policy,
 )
 from healconsole.core.snapshot import PARTS, Heartbeat
+from healconsole.core.standing import markers_active
 from healconsole.core.words import Circuit, Library
 from healconsole.stores.files import Missing
 from healconsole.stores.layout import prepare
@@ -231,6 +232,24 @@ def test_a_folder_that_may_not_be_read_is_unknown_and_not_empty(
         found = read_healer(state_root, "h", with_markers=True)
         assert found.unread == {folder}
         assert found.problem.startswith(f"{folder}: cannot be read (permission denied); give this")
+
+    as_nobody(state_root, look)
+
+
+@pytest.mark.parametrize("folder", ["keys", "dry/keys"])
+def test_markers_that_are_listed_and_may_not_be_looked_at_are_unknown(
+    state_root: Path, folder: str
+) -> None:
+    prepare(state_root / "h", NOW)
+    (state_root / "h" / folder / ("a" * 64)).touch()
+    (state_root / "h" / folder).chmod(0o444)
+
+    def look() -> None:
+        found = read_healer(state_root, "h", with_markers=True)
+        assert found.unread == {folder}
+        assert found.problem.startswith(f"{folder}: cannot be read (permission denied); give this")
+        if folder == "keys":
+            assert markers_active(found, 300, NOW) is None
 
     as_nobody(state_root, look)
 
