@@ -91,28 +91,13 @@ def begin(args: argparse.Namespace) -> Scene:
 
 
 def _do(args: argparse.Namespace, scene: Scene, make_plan: Callable[[], ActPlan]) -> int:
-    try:
+    reason = f"{BREAK_GLASS} {args.reason}" if args.break_glass else args.reason
+    with _refusals(args, args.name):
         plan = make_plan()
-        reason = f"{BREAK_GLASS} {args.reason}" if args.break_glass else args.reason
         applied = scene.desk.apply(plan, reason=reason, incident=scene.incident)
-    except SecondPersonNeeded as asked:
-        raise RefusedError(str(asked)) from asked
-    except ActRefused as error:
-        raise RefusedError(f"{args.verb} {args.name}: refused: {error}") from error
-    except (ChangedUnderneath, NotApplied) as error:
-        raise RefusedError(f"{args.verb} {args.name}: {error}") from error
-    except AuditUnwritable as error:
-        raise RefusedError(
-            f"{args.verb} {args.name}: the audit log cannot be written, so nothing was changed: "
-            f"{error}"
-        ) from error
     _tell(plan)
     _tell_undo(applied)
-    if goes_alone(scene.desk.four_eyes, plan.verb, reason):
-        _tell_alone()
-    if applied.problem:
-        complain(f"it was done, but its result is not in the log: {applied.problem}")
-    return DONE
+    return _tell_end(scene, plan.verb, reason, applied)
 
 
 def undo(args: argparse.Namespace) -> int:
@@ -135,11 +120,7 @@ def undo(args: argparse.Namespace) -> int:
     show(f"{paint('✔', 'good')} took back {visible(record.verb)} {visible(args.name)}")
     show(f"  was   {visible(readable(record.after, offset))}")
     show(f"  is    {visible(readable(record.before, offset))}")
-    if goes_alone(scene.desk.four_eyes, "undo", reason):
-        _tell_alone()
-    if applied.problem:
-        complain(f"it was done, but its result is not in the log: {applied.problem}")
-    return DONE
+    return _tell_end(scene, "undo", reason, applied)
 
 
 def approve(args: argparse.Namespace) -> int:
@@ -157,7 +138,7 @@ def approve(args: argparse.Namespace) -> int:
         request, applied = desk.approve(args.id, reason=args.reason, as_shown=args.as_shown)
     show(f"{paint('✔', 'good')} {_request_line(request, now)}")
     _tell_undo(applied, "--break-glass ")
-    return DONE
+    return _tell_result(applied)
 
 
 def decline(args: argparse.Namespace) -> int:
@@ -182,13 +163,20 @@ def _second_desk(args: argparse.Namespace) -> OperatorDesk:
 
 
 @contextmanager
-def _refusals(args: argparse.Namespace, what: str = "") -> Iterator[None]:
+def _refusals(args: argparse.Namespace, what: str) -> Iterator[None]:
+    where = f"{args.verb} {what}".rstrip()
     try:
         yield
+    except SecondPersonNeeded as asked:
+        raise RefusedError(str(asked)) from asked
     except ActRefused as error:
-        raise RefusedError(f"{args.verb}: refused: {error}") from error
-    except (ChangedUnderneath, NotApplied, AuditUnwritable) as error:
-        raise RefusedError(f"{args.verb} {what}: {error}") from error
+        raise RefusedError(f"{where}: refused: {error}") from error
+    except (ChangedUnderneath, NotApplied) as error:
+        raise RefusedError(f"{where}: {error}") from error
+    except AuditUnwritable as error:
+        raise RefusedError(
+            f"{where}: the audit log cannot be written, so nothing was changed: {error}"
+        ) from error
 
 
 def _tell_undo(applied: Applied, more: str = "") -> None:
@@ -200,8 +188,16 @@ def _tell_undo(applied: Applied, more: str = "") -> None:
         show(f"  undo  healconsole undo {name} --act {record.act} {more}--reason …")
 
 
-def _tell_alone() -> None:
-    show(paint("  !     BREAK-GLASS: done without a second person; the log says so", "bad"))
+def _tell_end(scene: Scene, verb: str, reason: str, applied: Applied) -> int:
+    if goes_alone(scene.desk.four_eyes, verb, reason):
+        show(paint("  !     BREAK-GLASS: done without a second person; the log says so", "bad"))
+    return _tell_result(applied)
+
+
+def _tell_result(applied: Applied) -> int:
+    if applied.problem:
+        complain(f"it was done, but its result is not in the log: {applied.problem}")
+    return DONE
 
 
 def _request_line(request: Request, now: float) -> str:
