@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TypedDict, Unpack
 
+from healconsole.core.text import visible
 from healconsole.core.verdict import Intent
 from healconsole.core.words import Outcome
 from healconsole.engine.asked import Asked
@@ -28,9 +29,9 @@ class Told(TypedDict, total=False):
 
 
 def to_stderr(text: str) -> None:
-    """A line for people; that nobody can take it is no error."""
+    """A line for people, text of others shown; that nobody can take it is no error."""
     with suppress(OSError, ValueError):  # a journal that is full or gone must not stop a healer
-        print(text, file=sys.stderr, flush=True)
+        print(visible(text), file=sys.stderr, flush=True)
 
 
 class Events:

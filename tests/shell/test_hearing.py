@@ -57,3 +57,24 @@ def test_what_writes_the_mark_of_the_end_itself_has_failed(site: ShellSite) -> N
         """
     )
     assert done.stdout == "125\n"
+
+
+def test_what_is_measured_cannot_end_the_measuring(site: ShellSite) -> None:
+    """Neither cut an intent short, nor keep the healer waiting for its own end."""
+    done = site.run(
+        r"""
+        _HEAL_LOOK=1
+        heal_init
+        pauses() { for _ in {1..20}; do nap; done; }
+        decide() { printf 'restart unit=web\x1f000'; pauses; printf 'staging'; }
+        rc=0
+        _heal_capture 20 decide || rc=$?
+        printf '%d %q\n' "$rc" "$_heal_captured"
+        """
+    )
+    assert done.stdout == "0 $'restart unit=web\\037000staging'\n"
+
+
+def test_no_text_of_others_commands_the_terminal(site: ShellSite) -> None:
+    done = site.run(r"""heal_log $'a\e]0;t\a\x7f \u009b31m gr\u00fc\u00dfe\nb'""", LANG="C.UTF-8")
+    assert done.stderr.endswith(": a?]0;t?? ?31m grüße\nb\n")

@@ -148,7 +148,7 @@ _heal_daemon() {
 # Whoever runs one cycle by hand reads here what came of it; failures and rehearsals were told as they ended.
 _heal_once_says() {
   case $_heal_outcome in
-    denied) heal_log "$_heal_intent: denied by $_heal_v_guard: $_heal_v_reason" ;;
+    denied) heal_log "${_heal_intent//[$'\n\t']/?}: denied by $_heal_v_guard: $_heal_v_reason" ;;
     success)
       printf -v _heal_text '%d.%d' $((_heal_took / 1000)) $((_heal_took % 1000 / 100))
       heal_log "$_heal_intent: success in $_heal_text s"

@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # the parts of heal.sh share their variables
 # What detect and decide say, each a function of the caller's in a process of its own, in its time.
 
-_heal_captured=''
+_heal_captured='' _heal_end_mark=''
 
 # Output of function $2 with the arguments that follow, in _heal_captured, within $1 seconds. Answers its
 # exit status, or 124 if it was ended for its time.
@@ -11,6 +11,8 @@ _heal_capture() {
   _heal_captured=''
   _heal_pipe || return 125
   answers=$_heal_pr report=$_heal_pw
+  # Drawn anew each time: nothing that is measured can hold it.
+  _heal_end_mark=$'\x1f'$RANDOM.$RANDOM.$RANDOM.
   set -m
   _heal_capture_child "$@" >&"$report" </dev/null &
   child=$!
@@ -38,16 +40,16 @@ _heal_capture() {
     IFS= read -r -d $'\x1e' -t "$left" -u "$answers" part || rc=$?
     _heal_captured+=$part
     # The end of its output is told, not waited for: something that it left behind may hold the pipe. It has a
-    # fixed width, as a read whose time is up may have taken the mark that ends it, and would not say so.
-    if [[ $_heal_captured == *$'\x1f'[0-9][0-9][0-9] ]]; then
+    # fixed width, as a read whose time is up may have taken the byte that ends it, and would not say so.
+    if [[ $_heal_captured == *"$_heal_end_mark"[0-9][0-9][0-9] ]]; then
       status=$((10#${_heal_captured: -3}))
-      _heal_captured=${_heal_captured:0:-4}
+      _heal_captured=${_heal_captured%"$_heal_end_mark"???}
       exec {answers}<&-
       { wait "$child"; } 2>/dev/null || :
       return "$status"
     fi
     if ((rc == 0)); then
-      # It wrote the mark itself.
+      # It wrote that byte itself.
       exec {answers}<&-
       _heal_end_group "$child"
       return 125
@@ -78,7 +80,7 @@ _heal_capture_child() {
   [[ $1 == _heal_* ]] || _heal_as_caller
   local _heal_child_rc=0
   "$@" || _heal_child_rc=$?
-  printf '\x1f%03d\x1e' "$_heal_child_rc"
+  printf '%s%03d\x1e' "$_heal_end_mark" "$_heal_child_rc"
 }
 
 # The fact of detect $1 and of the functions that follow, in _heal_fact; what fails is a fact too.

@@ -6,9 +6,12 @@ _heal_text='' _heal_num=0
 
 # Words to standard error, for people.
 heal_log() {
-  local _heal_when
+  local _heal_when _heal_words="$*" LC_ALL=C
   printf -v _heal_when '%(%Y-%m-%dT%H:%M:%S%z)T' -1
-  printf '%s %s: %s\n' "$_heal_when" "${NAME:-heal.sh}" "$*" >&2
+  # It may hold text of others, and no terminal shall take that for a command.
+  _heal_words=${_heal_words//[$'\x01'-$'\x08'$'\x0b'-$'\x1f'$'\x7f']/?}
+  _heal_words=${_heal_words//$'\xc2'[$'\x80'-$'\x9f']/?}
+  printf '%s %s: %s\n' "$_heal_when" "${NAME:-heal.sh}" "$_heal_words" >&2
 }
 
 # Whether $1 is valid UTF-8.
