@@ -17,7 +17,7 @@ from healconsole.core.breaker import format_breaker
 from healconsole.core.bucket import format_bucket
 from healconsole.core.claim import format_claim
 from healconsole.core.cycle import format_cycle
-from healconsole.core.fields import format_micro
+from healconsole.core.fields import MAX_EPOCH, format_micro
 from healconsole.core.frozen import replace
 from healconsole.core.intent import bucket_number, marker_key
 from healconsole.core.limits import limits_of
@@ -27,7 +27,7 @@ from healconsole.core.records import Corrupt, CycleRecord, MarkerRecord, Policy
 from healconsole.core.request import Request
 from healconsole.core.requestdoc import REQUESTS_MAX, published
 from healconsole.core.shadow import rehearsed
-from healconsole.core.snapshot import CatalogEntry, HealerState, Heartbeat, Snapshot
+from healconsole.core.snapshot import PARTS, CatalogEntry, HealerState, Heartbeat, Snapshot
 from healconsole.core.text import encodable
 from healconsole.core.words import Circuit, SourceState
 
@@ -122,7 +122,7 @@ def healer_line(healer: HealerState, now: float) -> bytes:
         "path": _text(healer.path),
         "library": str(healer.library),
         "problem": _text(healer.problem),
-        "unread": sorted(healer.unread),
+        "unread": sorted(PARTS & healer.unread),
         "cycle": _cycle(healer.cycle),
         "heartbeat": _heartbeat(healer.heartbeat),
         "hold": _line(healer.hold, format_override),
@@ -233,7 +233,13 @@ def _policy(policy: Policy) -> dict[str, object]:
 
 def _event(event: AuditEvent) -> dict[str, object]:
     texts = {name: _text(getattr(event, name)) for name in _EVENT if getattr(event, name)}
-    return {"ts": _text(event.ts_text), **texts, "dry_run": event.dry_run, "count": event.count}
+    return {"ts": _text(event.ts_text), **texts, "dry_run": event.dry_run, **_run(event)}
+
+
+def _run(event: AuditEvent) -> dict[str, int]:
+    """How many it tells of, and when the last of them was."""
+    until = {"until": event.until} if event.until and 0 < event.until <= MAX_EPOCH else {}
+    return {"count": event.count, **until}
 
 
 def _text(text: str) -> str:

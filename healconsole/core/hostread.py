@@ -288,8 +288,10 @@ def _event(value: object) -> AuditEvent | None:
     if value is None:
         return None
     event = parse_line(orjson.dumps(value), 0)
-    if not isinstance(event, AuditEvent):
+    if not isinstance(value, dict) or not isinstance(event, AuditEvent):
         raise Malformed("last")
+    if value.get("until") is not None:
+        _whole(value, "until", MAX_EPOCH)
     return event
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from healconsole.core.auditline import AuditEvent, repeated
 from healconsole.core.explain import explain
 from healconsole.core.hostdoc import PARTS_MAX, header_line, healer_line, problems_of
 from healconsole.core.hostread import Malformed, read_healer_line, split_document
@@ -16,7 +17,14 @@ from healconsole.core.intent import bucket_number, marker_key
 from healconsole.core.records import ClaimRecord, Corrupt, MarkerRecord, OverrideRecord, Policy
 from healconsole.core.request import waiting_words
 from healconsole.core.requestdoc import published, read_request
-from healconsole.core.snapshot import EMPTY, CatalogEntry, HealerState, Snapshot, SourceHealth
+from healconsole.core.snapshot import (
+    EMPTY,
+    PARTS,
+    CatalogEntry,
+    HealerState,
+    Snapshot,
+    SourceHealth,
+)
 from healconsole.core.view import healer_row
 from healconsole.core.words import SourceState
 from tests.core import samples
@@ -107,6 +115,25 @@ def test_a_marker_denies_on_the_fleet_also_where_it_is_corrupt(why: str) -> None
     there = explain(read, EMPTY, None, samples.NOW)
     assert (here.allow, here.reason) == (there.allow, there.reason)
     assert not there.allow
+
+
+def test_what_of_a_healer_is_unknown_is_unknown_on_the_fleet() -> None:
+    """Whatever else there is on the host: the shadow of a healer that is not in dry-run."""
+    unread = PARTS | {"dry/rate", "dry/keys"}
+    read = there_and_back(samples.healer(problem="keys: x", unread=unread))
+    assert (read.problem, read.unread) == ("keys: x", PARTS)
+
+
+def test_of_several_denials_the_fleet_tells_until_when_they_were() -> None:
+    denied = AuditEvent(0, 0, NOW, "", outcome="denied", count=38, until=int(NOW) - 5)
+    healer = samples.healer(last=denied)
+    last = there_and_back(healer).last
+    assert last is not None
+    assert repeated(last, 0) == repeated(denied, 0) == "x38 until 14:32:02"
+    told = orjson.loads(healer_line(healer, NOW))
+    for junk in (-1, 10**11, 0.5, True, "1764000000"):
+        told["last"]["until"] = junk
+        assert "(until)" in read_healer_line(orjson.dumps(told), "web-07").problem
 
 
 def test_of_many_breakers_those_that_are_not_closed_are_told() -> None:
