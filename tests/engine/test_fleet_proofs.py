@@ -255,7 +255,7 @@ def test_a_reply_is_dropped_at_every_step(tmp_path: Path, redis_url: str, librar
     drops = 0
     with Proxy(redis_url) as proxy, Redis.from_url(redis_url, decode_responses=True) as client:
         host = Host("host0", library, path, proxy.url)
-        for turn in range(many(9, 243)):
+        for turn in range(many(9, 405)):
             client.delete("heal:lock:l")
             proxy.dropped, proxy.after, proxy.once, proxy.fault = 0, turn % 9, True, "drop"
             outcome, reason = host.act(policy, f"fix {turn}", script=script)
@@ -269,7 +269,7 @@ def test_a_reply_is_dropped_at_every_step(tmp_path: Path, redis_url: str, librar
     begun, lost = judged(tmp_path)
     print(f"\n{library}: {drops} replies dropped: {dict(outcomes)}")
     assert (begun, lost) == (outcomes["success"], 0)
-    assert drops >= many(4, 100)
+    assert drops >= many(4, 200)
     assert outcomes["denied"] >= 2
     # Every denial is in the log: the first of a run, and how many it were.
     said = Site(path).events("denied")
