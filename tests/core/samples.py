@@ -11,15 +11,18 @@ from healconsole.core.auditline import AuditEvent
 from healconsole.core.breaker import parse_breaker
 from healconsole.core.bucket import parse_bucket
 from healconsole.core.claim import parse_claim
+from healconsole.core.explain import explain
 from healconsole.core.override import parse_override
 from healconsole.core.plan import ActPlan
-from healconsole.core.records import Corrupt, CycleRecord, Policy
+from healconsole.core.records import BreakerRecord, Corrupt, CycleRecord, Policy
 from healconsole.core.scopes import scope_of_file
-from healconsole.core.snapshot import HealerState, Heartbeat, ScopedBreaker, ScopedBucket
+from healconsole.core.snapshot import EMPTY, HealerState, Heartbeat, ScopedBreaker, ScopedBucket
+from healconsole.core.verdict import Verdict
 from healconsole.core.words import Library
 
 NOW = 1_764_000_000.0
 POLICY = Policy()
+OPEN = b"3 1763999852 3 600 open 1764000452\n"
 
 
 def cycle(**given: Any) -> CycleRecord:
@@ -141,3 +144,20 @@ def _with_bucket(state: HealerState, path: str, expect: object, after: bytes | N
     others = tuple(b for b in state.buckets if b.file != path)
     made = ScopedBucket(scope_of_file(path[5:]), record, path)
     return replace(state, buckets=(*others, made))
+
+
+INTENT = "restart_worker pid=1"
+
+
+def asked(state: HealerState, now: float = NOW, intent: str = INTENT) -> Verdict:
+    """What the guardrails say of one intent."""
+    return explain(state, EMPTY, intent, now)
+
+
+def legacy_denies(state: HealerState, scope: str, maximum: int, cooldown: int, now: float) -> bool:
+    """What the legacy library reads: the first two fields, compared in whole seconds."""
+    for found in state.breakers:
+        if found.scope == scope and isinstance(found.record, BreakerRecord):
+            record = found.record
+            return record.failures >= maximum and int(now) - record.last_failure < cooldown
+    return False

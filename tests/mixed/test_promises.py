@@ -18,7 +18,7 @@ from healconsole.core.records import MICRO, BreakerRecord, ClaimRecord
 from healconsole.core.scopes import scope_file_name
 from healconsole.core.words import Circuit
 from tests.engine.sites import OPEN_POLICY, Site, many
-from tests.engine.test_guard import BAD_FILES, DRY, GOOD_AFTER_ALL, INTENTS, LIVE, plant
+from tests.engine.test_guard_inputs import BAD_FILES, DRY, GOOD_AFTER_ALL, INTENTS, LIVE, plant
 from tests.mixed.duo import LANGUAGES, Duo, Language, duo
 from tests.mixed.pair import Answer
 from tests.shell.bashes import NOON
