@@ -10,7 +10,7 @@ from healconsole.core.holding import ghosts
 from healconsole.core.records import ClaimRecord
 from healconsole.core.snapshot import Host, Lock, Snapshot
 from tests.tui import scenes
-from tests.tui.scenes import NOW
+from tests.tui.sceneparts import NOW
 
 DEAD, WELL = "broker-restarter", "worker-queue-healer"
 

@@ -29,7 +29,7 @@ from healconsole.core.view import healer_row
 from healconsole.core.words import SourceState
 from tests.core import samples
 from tests.tui import scenes
-from tests.tui.scenes import NOW
+from tests.tui.sceneparts import NOW
 
 HEALERS = {
     f"{index}-{healer.name}": healer

@@ -14,8 +14,6 @@ from healconsole.core.words import Outcome
 from tests.engine.sites import NOON, OPEN_POLICY, Site
 
 LIVE = [None, "", "false", "0", "no", "off", "FALSE", "No", "OFF", " off ", "False\t"]
-
-
 DRY = [
     *("true", "1", "yes", "on", "TRUE", "Yes", "ON", "truE", " true", "yes "),
     *("y", "n", "t", "f", "enable", "disabled", "2", "-1", "00", "01", "0.0", "1.0", "nope"),

@@ -19,17 +19,9 @@ from healconsole.stores.layout import prepare
 from tests.stores.children import fork
 
 NOW = 1_764_000_000
-
-
 POLICY = Policy()
-
-
 INTENT = parse_intent("restart_worker pid=12 ünï %")
-
-
 KEY = marker_key(INTENT.text, NOW // 300)
-
-
 HALF_OPEN = b"2 1763999000 3 600 half-open 0\n"
 
 

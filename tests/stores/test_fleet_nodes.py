@@ -23,7 +23,7 @@ from healconsole.stores.redislink import RedisLink, RedisUnknown
 from healconsole.stores.redisserver import RedisServer
 from tests.nodes import LOGIN, client, until
 from tests.stores.test_publish import append
-from tests.tui import scenes
+from tests.tui import sceneparts, scenes
 
 
 def publish(url: str, log: Path, *hosts: str) -> None:
@@ -156,7 +156,7 @@ def test_the_fleet_is_told_again_after_a_failover(
 
         until(told)
         watcher.until(
-            lambda said: live(said) and {healer_row(h, scenes.NOW).word for h in said.healers}
+            lambda said: live(said) and {healer_row(h, sceneparts.NOW).word for h in said.healers}
             == {"ok"}
         )  # fmt: skip
         watcher.until(lambda said: len(said.audit.lines) >= 21)

@@ -26,9 +26,9 @@ from healconsole.stores.logposition import entries_since
 from healconsole.stores.publish import Publisher
 from healconsole.stores.redislink import RedisLink, RedisUnknown, plain_client
 from healconsole.stores.redisserver import RedisServer
-from tests.tui import scenes
+from tests.tui import sceneparts, scenes
 
-NOW = scenes.NOW
+NOW = sceneparts.NOW
 
 
 def line(number: int) -> bytes:

@@ -14,7 +14,7 @@ from healconsole.core.snapshot import Snapshot
 from healconsole.engine.operators import Operator, OperatorDesk
 from healconsole.tui.app import ConsoleApp
 from healconsole.tui.ports import LogReader, View
-from tests.tui.scenes import NOW
+from tests.tui.sceneparts import NOW
 
 if TYPE_CHECKING:
     from tests.tui.farhost import Far

@@ -18,7 +18,7 @@ from healconsole.cli.session import show
 from healconsole.core.snapshot import Snapshot
 from healconsole.tui.app import ConsoleApp
 from healconsole.tui.ports import View
-from tests.tui import scenes
+from tests.tui import sceneparts, scenes
 
 
 class OrderedFeed:
@@ -55,7 +55,7 @@ class OrderedFeed:
 
     def _append(self) -> None:
         self._lines += 1
-        event = scenes.event(
+        event = sceneparts.event(
             -self._lines,
             "worker-queue-healer",
             "success" if self._lines % 3 else "verify-failed",
@@ -94,6 +94,6 @@ if __name__ == "__main__":
     app = ConsoleApp(
         View(operator="ana", incident="INC-4711", read_only=True),
         lambda on_snapshot: OrderedFeed(scene, on_snapshot),
-        lambda: scenes.NOW,
+        lambda: sceneparts.NOW,
     )
     sys.exit(show(app))

@@ -21,7 +21,7 @@ from healconsole.tui.screens.audit import AuditScreen
 from healconsole.tui.widgets.auditview import AuditView
 from tests.tui import scenes
 from tests.tui.conftest import Recording
-from tests.tui.scenes import NOW
+from tests.tui.sceneparts import NOW
 
 LINES = 4000
 """Lines of the log, ten seconds apart; more than a window's first load by far."""

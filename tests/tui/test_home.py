@@ -15,7 +15,7 @@ from healconsole.tui import keys
 from healconsole.tui.screens.base import ConsoleScreen
 from healconsole.tui.widgets.healertable import HealerTable
 from healconsole.tui.widgets.keybar import KeyBar
-from tests.tui import scenes
+from tests.tui import sceneparts, scenes
 from tests.tui.conftest import Recording
 
 pytestmark = pytest.mark.asyncio
@@ -33,7 +33,9 @@ def reopened(snapshot: Snapshot, name: str) -> Snapshot:
     return replace(
         snapshot,
         healers=tuple(
-            replace(h, breakers=(scenes.breaker("x", Circuit.OPEN, 3, 9, int(scenes.NOW + 90)),))
+            replace(
+                h, breakers=(sceneparts.breaker("x", Circuit.OPEN, 3, 9, int(sceneparts.NOW + 90)),)
+            )
             if h.name == name
             else h
             for h in snapshot.healers

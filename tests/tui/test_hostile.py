@@ -12,7 +12,7 @@ from healconsole.core.auditline import UnparsableLine
 from healconsole.core.records import Corrupt
 from healconsole.core.snapshot import CatalogEntry, HealerState, Lock, Snapshot, SourceHealth
 from healconsole.core.words import Circuit, SourceState
-from tests.tui import scenes
+from tests.tui import sceneparts, scenes
 from tests.tui.conftest import Recording
 
 pytestmark = pytest.mark.asyncio
@@ -33,20 +33,20 @@ def poisoned() -> Snapshot:
         problem=EVIL,
         catalog=CatalogEntry(EVIL, EVIL, description=EVIL, owner=EVIL, runbook=EVIL, problem=EVIL),
         hold=Corrupt(EVIL, EVIL, EVIL.encode("utf-8", "surrogatepass")),
-        last=replace(scenes.event(5, "x", "x", "x"), healer=EVIL, outcome=EVIL, reason=EVIL),
+        last=replace(sceneparts.event(5, "x", "x", "x"), healer=EVIL, outcome=EVIL, reason=EVIL),
         intents=(EVIL,),
     )
     named = replace(
         first,
         breakers=(
             *first.breakers,
-            scenes.breaker(EVIL, Circuit.CLOSED),
+            sceneparts.breaker(EVIL, Circuit.CLOSED),
         ),
-        markers=(replace(scenes.markers(10)[0], intent=EVIL, outcome=EVIL),),
+        markers=(replace(sceneparts.markers(10)[0], intent=EVIL, outcome=EVIL),),
         catalog=sick.catalog,
     )
     event = replace(
-        scenes.event(3, "evil", "verify-failed", "evil"),
+        sceneparts.event(3, "evil", "verify-failed", "evil"),
         healer=EVIL,
         intent=EVIL,
         reason=EVIL,
@@ -61,7 +61,7 @@ def poisoned() -> Snapshot:
         base,
         host=EVIL,
         healers=(named, *base.healers[1:], sick),
-        locks=(Lock(EVIL, EVIL, None), Lock(EVIL, f"{EVIL}/x/1/y", scenes.NOW + 5)),
+        locks=(Lock(EVIL, EVIL, None), Lock(EVIL, f"{EVIL}/x/1/y", sceneparts.NOW + 5)),
         audit=replace(base.audit, path=EVIL, gap=EVIL, lines=(*base.audit.lines, bad, event)),
         redis_health=SourceHealth(SourceState.UNKNOWN, EVIL),
         state_health=SourceHealth(SourceState.MISSING, EVIL),

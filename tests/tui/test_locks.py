@@ -21,7 +21,7 @@ from healconsole.tui.widgets.locktable import LockTable
 from healconsole.tui.widgets.rule import Rule
 from tests.tui import scenes
 from tests.tui.conftest import OPERATOR, Recording
-from tests.tui.scenes import NOW
+from tests.tui.sceneparts import NOW
 
 pytestmark = pytest.mark.asyncio
 

@@ -15,7 +15,7 @@ from textual.pilot import Pilot
 from healconsole.core.snapshot import Snapshot
 from healconsole.stores.apply import UndoRecord
 from healconsole.tui.dialogs.session import Done
-from tests.tui import scenes
+from tests.tui import sceneparts, scenes
 from tests.tui.conftest import Recording
 
 SIZES = [
@@ -208,7 +208,7 @@ def test_fleet_wall(picture: Picture) -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_dialog_undo(picture: Picture, size: tuple[int, int]) -> None:
-    was = f"restart_worker open 3/3 until {int(scenes.NOW + 452)}"
+    was = f"restart_worker open 3/3 until {int(sceneparts.NOW + 452)}"
     undo = UndoRecord("worker-queue-healer", "reset", None, (), was, "restart_worker half-open")
     picture(scenes.one_open(), size, "u", done=[Done(undo.verb, undo.healer, was, undo)])
 

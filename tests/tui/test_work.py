@@ -22,7 +22,7 @@ from healconsole.tui.frugal import Terminal, frugal
 from healconsole.tui.widgets import healertable
 from healconsole.tui.widgets.cellview import CellView
 from healconsole.tui.widgets.keybar import KeyBar
-from tests.tui import scenes
+from tests.tui import sceneparts, scenes
 from tests.tui.conftest import Recording
 
 pytestmark = pytest.mark.asyncio
@@ -59,7 +59,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 def with_a_beat(snapshot: Snapshot, index: int, ago: float) -> Snapshot:
     """The snapshot with another heartbeat of one healer; all others are the very same."""
     healers = list(snapshot.healers)
-    healers[index] = replace(healers[index], heartbeat=scenes.beat(ago))
+    healers[index] = replace(healers[index], heartbeat=sceneparts.beat(ago))
     return replace(snapshot, healers=tuple(healers))
 
 
@@ -198,7 +198,7 @@ async def test_what_is_sent_in_pieces_is_the_screen_as_a_whole(
 async def test_rows_go_to_their_places_one_by_one(work: Counter[str]) -> None:
     snapshot = scenes.many(100)
     rows = Board(Recording(snapshot).app.view.thresholds)
-    rows.take(snapshot, scenes.NOW)
+    rows.take(snapshot, sceneparts.NOW)
     for step in range(40):
         index = step * 37 % 100
         snapshot = with_a_beat(snapshot, index, 10_000.0 * (step % 3))
@@ -207,10 +207,10 @@ async def test_rows_go_to_their_places_one_by_one(work: Counter[str]) -> None:
             kept = [h for n, h in enumerate(snapshot.healers) if n != 2 * step % 90]
             snapshot = replace(snapshot, healers=tuple(sorted([*kept, more], key=lambda h: h.id)))
         work.clear()
-        rows.take(snapshot, scenes.NOW)
+        rows.take(snapshot, sceneparts.NOW)
         assert work["healer_row"] == (2 if step % 10 == 9 else 1)
         afresh = Board(Recording(snapshot).app.view.thresholds)
-        afresh.take(snapshot, scenes.NOW)
+        afresh.take(snapshot, sceneparts.NOW)
         assert rows.order == afresh.order
         assert rows.rows == afresh.rows
         assert rows.counts == afresh.counts
