@@ -195,8 +195,8 @@ def _tell_end(scene: Scene, verb: str, reason: str, applied: Applied) -> int:
 
 
 def _tell_result(applied: Applied) -> int:
-    if applied.problem:
-        complain(f"it was done, but its result is not in the log: {applied.problem}")
+    if applied.unlogged:
+        complain(applied.unlogged)
     return DONE
 
 

@@ -83,6 +83,11 @@ class Applied(Frozen):
     unkept: str = ""
     """Why what takes it back is not kept, beyond this console; empty if it is."""
 
+    @property
+    def unlogged(self) -> str:
+        """Say that its result is not in the log; empty if it is. May hold data."""
+        return self.problem and f"it was done, but its result is not in the log: {self.problem}"
+
 
 def apply_plan(
     root: str | os.PathLike[str],

@@ -114,7 +114,7 @@ def facts(app: ConsoleApp) -> str:
 
 def shown(app: ConsoleApp) -> str:
     """The facts of the undo dialog."""
-    lines = app.screen.query_one("#was", CellView).lines
+    lines = app.screen.query_one("#plan", CellView).lines
     return "\n".join("".join(piece.text for piece in line) for line in lines)
 
 

@@ -217,6 +217,6 @@ class ApproveDialog(AskingDialog):
         # No `u` for it: what took two persons is not taken back by one who is in passing.
         app.session.overtaken(request.healer_id)
         app.say(f"approved: {request.verb} {request.target}: {summary}")
-        if applied.problem:
-            app.say(f"it was done, but its result is not in the log: {applied.problem}", bad=True)
+        if applied.unlogged:
+            app.say(f"{request.target}: {applied.unlogged}", bad=True)
         self.dismiss()

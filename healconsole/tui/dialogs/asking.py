@@ -54,6 +54,8 @@ class AskingDialog(Overlay[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "cancel", show=False),
         Binding("enter", "next_field", show=False, priority=True),
+        Binding("pageup", "scroll(-1)", show=False),
+        Binding("pagedown", "scroll(1)", show=False),
     ]
     AUTO_FOCUS = "#reason"
 
@@ -110,6 +112,11 @@ class AskingDialog(Overlay[None]):
         if not isinstance(self.focused, Input):
             raise SkipAction
         self.focus_next()
+
+    def action_scroll(self, by: int) -> None:
+        """Page through facts that are longer than the screen."""
+        for facts in self.query("#facts"):
+            facts.scroll_relative(y=by * max(1, facts.size.height - 1), animate=False)
 
     def ready(self, missing: str) -> None:
         """Show whether the button would act; what is missing is said if it would not."""

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Input, Label, Static
@@ -17,6 +15,7 @@ from healconsole.core.plan import ActPlan, ActRefused
 from healconsole.core.snapshot import HealerState
 from healconsole.core.text import visible
 from healconsole.core.told import readable
+from healconsole.tui import keys
 from healconsole.tui.dialogs.asking import AskingDialog
 from healconsole.tui.dialogs.choice import Choice
 from healconsole.tui.dialogs.factlines import now_lines, plan_lines, several_lines
@@ -32,17 +31,15 @@ from healconsole.tui.widgets.cells import Line
 from healconsole.tui.widgets.cellview import CellView
 from healconsole.tui.widgets.field import Field
 
+_TOLD = 200
+"""Characters of what an act changed that are told after it: a note covers what is below it."""
+
 
 class ActDialog(AskingDialog):
     """One act on one healer, or on several that were marked.
 
     A subclass says what the act is called, which choices it offers, and how it is planned.
     """
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("pageup", "scroll(-1)", show=False),
-        Binding("pagedown", "scroll(1)", show=False),
-    ]
 
     def __init__(self, acts: Acts, healers: Sequence[HealerState]) -> None:
         super().__init__(acts)
@@ -220,7 +217,7 @@ class ActDialog(AskingDialog):
         from healconsole.stores.apply import ChangedUnderneath, NotApplied
         from healconsole.stores.auditlog import AuditUnwritable
 
-        done, problems, asked = [], [], {}
+        done, unlogged, problems, asked = [], {}, [], {}
         utc_offset_s = self.console_app.view.utc_offset_s
         for plan in plans:
             try:
@@ -235,16 +232,26 @@ class ActDialog(AskingDialog):
             else:
                 summary = readable(f"{plan.before} → {plan.after}", utc_offset_s)
                 done.append(Done(plan.verb, plan.healer, summary, applied.undo))
-        self.from_worker(lambda: self._applied(done, asked, problems))
+                if applied.unlogged:
+                    unlogged[plan.healer] = applied.unlogged
+        self.from_worker(lambda: self._applied(done, unlogged, asked, problems))
 
     def _applied(
-        self, done: Sequence[Done], asked: Mapping[str, str], problems: Sequence[str]
+        self,
+        done: Sequence[Done],
+        unlogged: Mapping[str, str],
+        asked: Mapping[str, str],
+        problems: Sequence[str],
     ) -> None:
         app = self.console_app
         app.session.done.extend(done)
         app.poke()
+        undo = app.key_display(app.key_name(keys.UNDO))
         for act in done:
-            app.say(f"{act.verb} {act.healer}: {act.summary}   (u takes it back)")
+            summary = visible(act.summary, _TOLD)
+            app.say(f"{act.verb} {act.healer}: {summary}   ({undo} takes it back)")
+        for healer, said in unlogged.items():
+            app.say(f"{healer}: {said}", bad=True)
         for healer, said in asked.items():
             app.say(f"{healer}: {said}")
         if not problems:
@@ -259,8 +266,3 @@ class ActDialog(AskingDialog):
         )
         self.replan()
         self.tell("; ".join(problems), bad=True)
-
-    def action_scroll(self, by: int) -> None:
-        """Page through facts that are longer than the screen."""
-        facts = self.query_one("#facts", VerticalScroll)
-        facts.scroll_relative(y=by * max(1, facts.size.height - 1), animate=False)

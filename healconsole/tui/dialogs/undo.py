@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.containers import Vertical
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Input, Static
 
 from healconsole.core.plan import ActRefused
 from healconsole.core.text import visible
 from healconsole.core.told import readable
-from healconsole.tui.dialogs.asking import ROOMY, AskingDialog
+from healconsole.tui.dialogs.asking import AskingDialog
 from healconsole.tui.dialogs.factlines import labelled
 from healconsole.tui.dialogs.secondperson import (
     BREAK_GLASS_WHY,
@@ -55,7 +55,8 @@ class UndoDialog(AskingDialog):
         """What was done, and why it is taken back."""
         with Vertical(id="dialog"):
             yield Static(Content(visible(f"Undo {self.act.verb} {self.act.healer}")), id="heading")
-            yield CellView(id="was")
+            with VerticalScroll(id="facts", can_focus=False):
+                yield CellView(id="plan")
             yield from self.compose_reason()
             yield from self.compose_buttons()
 
@@ -70,14 +71,17 @@ class UndoDialog(AskingDialog):
 
     def on_resize(self) -> None:
         """Fold what is said for the new width."""
-        self.set_class(self.app.size.height < ROOMY, "-low")
         self.call_after_refresh(self._draw)
 
     def _draw(self) -> None:
-        view = self.query_one("#was", CellView)
-        lines = self._lines(max(30, self.room_in(view)))
+        if not self.is_attached:
+            return
+        facts = self.query_one("#facts", VerticalScroll)
+        lines = self._lines(max(30, self.room_in(facts) - 2))
+        view = self.query_one("#plan", CellView)
         view.styles.height = len(lines)
         view.show_lines(lines)
+        self.leave_room_for_fields()
 
     def _lines(self, width: int) -> list[Line]:
         offset = self.console_app.view.utc_offset_s
@@ -92,11 +96,11 @@ class UndoDialog(AskingDialog):
         ]
 
     def _late_lines(self, width: int) -> list[Line]:
-        """What is now, where that is not what the act left."""
+        """What is now, where that is not what the act left; first of all that it is too late."""
         return [
+            *labelled("next", (_LATE_NEXT,), width, "warn"),
             *labelled("now", (f"{each.path}: {each.found}" for each in self._since), width),
             *labelled("it left", (f"{each.path}: {each.left}" for each in self._since), width),
-            *labelled("next", (_LATE_NEXT,), width, "warn"),
         ]
 
     @on(Input.Changed)
@@ -130,18 +134,18 @@ class UndoDialog(AskingDialog):
 
         try:
             with self.console_app.session.uncut():
-                self.acts.undo(self.act.undo, reason=reason, incident=incident)
+                applied = self.acts.undo(self.act.undo, reason=reason, incident=incident)
         except ChangedUnderneath as problem:
             said = str(problem)
             self.from_worker(lambda: self._came_late(said))
-            return
         except NotApplied as problem:
             said = str(problem)
+            self.from_worker(lambda: self._failed(said))
         except (ActRefused, AuditUnwritable, OSError) as problem:
             said = f"nothing was changed: {problem}"
+            self.from_worker(lambda: self._failed(said))
         else:
-            said = ""
-        self.from_worker(lambda: self._ended(said))
+            self.from_worker(lambda: self._taken_back(applied.unlogged))
 
     def _came_late(self, problem: str) -> None:
         """Something else was quicker while the dialog was open."""
@@ -150,13 +154,22 @@ class UndoDialog(AskingDialog):
         self._changed()
         self.tell(_LATE if self._since else problem, bad=True)
 
-    def _ended(self, problem: str) -> None:
+    def _failed(self, problem: str) -> None:
         self.busy = False
-        if problem:
-            self.tell(problem, bad=True)
-            return
+        self.tell(problem, bad=True)
+
+    def _taken_back(self, unlogged: str) -> None:
+        self.busy = False
         app = self.console_app
         app.session.forget(self.act)
         app.poke()
         app.say(f"taken back: {self.act.verb} {self.act.healer}")
+        if unlogged:
+            app.say(f"{self.act.healer}: {unlogged}", bad=True)
         self.dismiss()
+
+    def action_cancel(self) -> None:
+        """Close; an act that is too late to take back is not in the way of those before it."""
+        if self._since and not self.busy:
+            self.console_app.session.forget(self.act)
+        super().action_cancel()
