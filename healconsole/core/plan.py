@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from healconsole.core.auditline import AuditEvent
 from healconsole.core.frozen import Frozen
 from healconsole.core.intent import InvalidIntent, parse_intent
@@ -15,6 +17,9 @@ from healconsole.core.records import (
 from healconsole.core.scopes import is_healer_name
 from healconsole.core.snapshot import HealerState
 from healconsole.core.words import Library
+
+UNLOGGED: Final = "it was done, but its result is not in the log: "
+"""What is said, before why, of an act that took effect and whose end nobody reads of."""
 
 FileRecord = BreakerRecord | BucketRecord | OverrideRecord | ClaimRecord
 

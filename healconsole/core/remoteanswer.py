@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from healconsole.core.frozen import Frozen
+from healconsole.core.plan import UNLOGGED
 
 SSH_FAILED: Final = 255
 """Exit code of ssh for its own failures; a command's own 255 looks the same."""
@@ -41,6 +42,8 @@ class RemoteAnswer(Frozen):
     says: str
     act: str = ""
     """What the act is called there, to take it back; empty if it did not say."""
+    unlogged: str = ""
+    """Why its result is not in the log there, though it was done; empty if it is."""
 
 
 def answer_of(code: int, out: str, err: str) -> RemoteAnswer:
@@ -55,14 +58,20 @@ def answer_of(code: int, out: str, err: str) -> RemoteAnswer:
     'unknown host key'
     >>> answer_of(0, "✔ trip x\\n  undo  healconsole undo x --act 0a1b2c --reason …\\n", "").act
     '0a1b2c'
+    >>> full = answer_of(0, "✔ trip x\\n", f"healconsole: {UNLOGGED}no space\\n")
+    >>> full.unlogged, full.says
+    ('no space', '✔ trip x; it was done, but its result is not in the log: no space')
     >>> answer_of(1, "", "sudo: a password is required\\n").says
     'sudo refused there: a password is required; nothing was done'
     >>> answer_of(1, "", "healconsole: trip x: refused: it is open\\n").says
     'trip x: refused: it is open'
     """
+    own = [line.removeprefix(_OWN) for line in err.splitlines() if line.startswith(_OWN)]
     if code == 0:
         act = _UNDO.search(out)
-        return RemoteAnswer(Came.DONE, _first(out) or "done", act[1] if act else "")
+        says = "; ".join((_first(out) or "done", *own))
+        unlogged = next((line for line in own if line.startswith(UNLOGGED)), "")
+        return RemoteAnswer(Came.DONE, says, act[1] if act else "", unlogged.removeprefix(UNLOGGED))
     if code == SSH_FAILED and _OWN not in err:
         return _ssh_failed(err)
     refused = _SUDO.search(err) or _NOT_ALLOWED.search(err)
@@ -72,7 +81,6 @@ def answer_of(code: int, out: str, err: str) -> RemoteAnswer:
     if code in {126, 127}:
         why = _last(err) or "the command was not found"
         return RemoteAnswer(Came.NOT_DONE, f"cannot be run there: {why}; nothing was done")
-    own = [line.removeprefix(_OWN) for line in err.splitlines() if line.startswith(_OWN)]
     says = "; ".join(own) or _last(out) or _last(err) or f"it ended with {code}"
     if code < 0:
         return RemoteAnswer(Came.UNKNOWN, f"ended here by signal {-code}: look at its audit log")

@@ -14,7 +14,7 @@ from healconsole.core.ages import iso
 from healconsole.core.frozen import Frozen
 from healconsole.core.halt import MAX_REASON, HaltRecord, ended, format_halt, parse_halt, what_of
 from healconsole.core.holding import holder_of
-from healconsole.core.plan import ActRefused
+from healconsole.core.plan import UNLOGGED, ActRefused
 from healconsole.core.records import Corrupt
 from healconsole.core.storm import parse_storm, storm_said
 from healconsole.core.text import visible
@@ -146,7 +146,7 @@ class FleetDesk(Frozen):
         try:
             if swap():
                 if untold := audit_result(writer, event):
-                    raise NotApplied(f"it was done, but its result is not in the log: {untold}")
+                    raise NotApplied(f"{UNLOGGED}{untold}")
                 return
             why = "was not done: it is not as it was any more"
         except RedisUnknown as unknown:

@@ -131,7 +131,7 @@ class RemoteDesk(Frozen):
         answer = self.ask(plan, reason=reason, incident=incident)
         if answer.came is not Came.DONE:
             raise NotApplied(f"{plan.healer}: {answer.says}")
-        return Applied(undo_of(plan, answer))
+        return Applied(undo_of(plan, answer), answer.unlogged)
 
     def changed_since(self, record: UndoRecord, utc_offset_s: int) -> tuple[Since, ...]:
         """Nothing that is known here: the act's host looks when it is taken back."""
@@ -147,7 +147,8 @@ class RemoteDesk(Frozen):
         answer = self._run(host, words, TIMEOUT_S)
         if answer.came is not Came.DONE:
             raise NotApplied(f"{host}: {answer.says}")
-        return Applied(replace(record, verb="undo", before=record.after, after=record.before))
+        undone = replace(record, verb="undo", before=record.after, after=record.before)
+        return Applied(undone, answer.unlogged)
 
     def read(self, name: str, catalog: CatalogEntry | None = None) -> HealerState:
         """Nothing of another host is read from here."""
@@ -195,7 +196,8 @@ class RemoteDesk(Frozen):
             UndoRecord(
                 request.healer_id, request.verb, request.scope, (), request.before, request.after,
                 answer.act,
-            )
+            ),
+            answer.unlogged,
         )  # fmt: skip
 
     def _run(self, host: str, words: Sequence[str], timeout_s: float) -> RemoteAnswer:

@@ -13,7 +13,7 @@ from secrets import token_hex
 from typing import Any
 
 from healconsole.core.frozen import Frozen
-from healconsole.core.plan import ActPlan, FileRecord
+from healconsole.core.plan import UNLOGGED, ActPlan, FileRecord
 from healconsole.core.records import Corrupt
 from healconsole.core.request import Request
 from healconsole.core.unfinished import BY_HAND, FAILURE
@@ -86,7 +86,7 @@ class Applied(Frozen):
     @property
     def unlogged(self) -> str:
         """Say that its result is not in the log; empty if it is. May hold data."""
-        return self.problem and f"it was done, but its result is not in the log: {self.problem}"
+        return self.problem and f"{UNLOGGED}{self.problem}"
 
 
 def apply_plan(

@@ -3,124 +3,43 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import orjson
 import pytest
-from textual.pilot import Pilot
-from textual.widgets import Button, Input, Static
+from textual.widgets import Button, Input
 
 from healconsole.core.cycle import format_cycle
-from healconsole.core.snapshot import Snapshot
-from healconsole.engine.operators import Operator, OperatorDesk
-from healconsole.stores.statedir import list_healers, read_healer
-from healconsole.tui.app import ConsoleApp
+from healconsole.stores.statedir import read_healer
 from healconsole.tui.dialogs.base import ActDialog
 from healconsole.tui.dialogs.session import Done
 from healconsole.tui.dialogs.undo import UndoDialog
-from healconsole.tui.ports import View
 from healconsole.tui.widgets.cells import Line
-from healconsole.tui.widgets.cellview import CellView
 from healconsole.tui.widgets.healertable import HealerTable
 from tests.core.samples import cycle
+from tests.tui.site import (
+    HEALER,
+    breaker,
+    console,
+    events,
+    facts,
+    hint,
+    in_dialog,
+    make_site,
+    press_button,
+    settled,
+    shown,
+    type_into,
+)  # fmt: skip
 
-OPERATOR = Operator("ana", 1000, 1000, "tui", "pts/7")
-HEALER = "worker-queue-healer"
 FIELDS = ("reason", "incident", "name")
-
-
-class DirectFeed:
-    """Reads the state directories whenever it is asked to; the screen sees what is on disk."""
-
-    def __init__(self, root: Path, on_snapshot: Callable[[Snapshot], None]) -> None:
-        self._root = root
-        self._on_snapshot = on_snapshot
-
-    def start(self) -> None:
-        self.poke()
-
-    def stop(self) -> None:
-        """Nothing runs."""
-
-    def look_at(self, name: str | None) -> None:
-        """Markers are not what these tests are about."""
-
-    def poke(self) -> None:
-        names = list_healers(self._root)
-        healers = tuple(read_healer(self._root, name, with_markers=False) for name in names)
-        self._on_snapshot(Snapshot(host="web-07", taken_at=time.time(), healers=healers))
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
     """One healer whose breaker is open, one that is well."""
-    now = int(time.time())
-    for name, breaker in ((HEALER, f"3 {now} 3 600 open {now + 600}\n"), ("disk-reaper", "")):
-        for folder in ("keys", "rate", "cb", "claims"):
-            (tmp_path / "state" / name / folder).mkdir(parents=True)
-        (tmp_path / "state" / name / "rate" / "restart_worker").write_text(
-            f"{now} 2.000000 0.016700 3\n"
-        )
-        if breaker:
-            (tmp_path / "state" / name / "cb" / "restart_worker").write_text(breaker)
+    make_site(tmp_path)
     return tmp_path
-
-
-def console(site: Path) -> ConsoleApp:
-    """The console on the site, with a real desk."""
-    desk = OperatorDesk(site / "state", site / "audit.jsonl", OPERATOR, time.time, "web-07")
-    return ConsoleApp(
-        View(host="web-07", operator="ana", read_only=False),
-        lambda on_snapshot: DirectFeed(site / "state", on_snapshot),
-        time.time,
-        acts=desk,
-    )
-
-
-def events(site: Path) -> list[dict[str, object]]:
-    """The audit log."""
-    path = site / "audit.jsonl"
-    return [orjson.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []
-
-
-def breaker(site: Path) -> list[str]:
-    """Fields of the breaker's file."""
-    return (site / "state" / HEALER / "cb" / "restart_worker").read_text().split()
-
-
-def in_dialog(app: ConsoleApp) -> bool:
-    """Whether an act is being asked about."""
-    return isinstance(app.screen, ActDialog)
-
-
-async def settled(pilot: Pilot[int]) -> None:
-    """Until no act is under way any more."""
-    await pilot.pause()
-    await pilot.app.workers.wait_for_complete()
-    await pilot.pause()
-
-
-def hint(app: ConsoleApp) -> str:
-    return str(app.screen.query_one("#hint", Static).content)
-
-
-def facts(app: ConsoleApp) -> str:
-    """The plan as the dialog shows it."""
-    lines = app.screen.query_one("#plan", CellView).lines
-    return " ".join("".join(piece.text for piece in line).strip() for line in lines)
-
-
-def shown(app: ConsoleApp) -> str:
-    """The facts of the undo dialog."""
-    lines = app.screen.query_one("#plan", CellView).lines
-    return "\n".join("".join(piece.text for piece in line) for line in lines)
-
-
-async def type_into(pilot: Pilot[int], field: str, text: str) -> None:
-    pilot.app.screen.query_one(f"#{field}", Input).value = text
-    await pilot.pause()
 
 
 @pytest.mark.asyncio
@@ -158,9 +77,7 @@ async def test_reset_needs_reason_and_name_then_opens_a_probe_and_is_undone(site
         assert isinstance(app.screen, UndoDialog)
         assert app.screen.query_one("#incident", Input).value == "INC-4711"
         await type_into(pilot, "reason", "too early")
-        app.screen.query_one("#act", Button).focus()
-        await pilot.press("enter")
-        await settled(pilot)
+        await press_button(pilot)
         assert breaker(site) == before
         assert events(site)[-2]["outcome"] == "operator-undo"
 
@@ -260,9 +177,7 @@ async def test_an_act_that_something_else_overtook_is_not_taken_back_and_the_dia
             await type_into(pilot, "reason", "too early")
         (site / f"state/{HEALER}/cb/restart_worker").write_text(f"{probed}\n")
         if opened:
-            app.screen.query_one("#act", Button).focus()
-            await pilot.press("enter")
-            await settled(pilot)
+            await press_button(pilot)
         else:
             await pilot.press("u")
             await pilot.pause()
@@ -321,9 +236,7 @@ async def test_state_that_changed_underneath_is_not_overwritten(site: Path) -> N
         now = int(time.time())
         changed = f"4 {now} 3 600 open {now + 600}\n"
         (site / "state" / HEALER / "cb" / "restart_worker").write_text(changed)
-        app.screen.query_one("#act", Button).focus()
-        await pilot.press("enter")
-        await settled(pilot)
+        await press_button(pilot)
         assert in_dialog(app)
         assert "changed underneath you" in hint(app)
         assert " ".join(breaker(site)) == changed.strip()
@@ -340,9 +253,7 @@ async def test_trip_of_the_whole_healer_holds_it(site: Path) -> None:
         assert not app.screen.query_one("#act", Button).has_class("-ready")
         await type_into(pilot, "for", "10m")
         await type_into(pilot, "name", HEALER)
-        app.screen.query_one("#act", Button).focus()
-        await pilot.press("enter")
-        await settled(pilot)
+        await press_button(pilot)
     assert breaker(site)[4] == "forced-open"
     assert (site / "state" / HEALER / "hold").read_text().startswith("on ")
     assert events(site)[-2]["outcome"] == "operator-trip"
@@ -358,9 +269,7 @@ async def test_an_unwritable_audit_log_means_that_nothing_happens(site: Path) ->
         await pilot.press("r")
         await type_into(pilot, "reason", "looks fine")
         await type_into(pilot, "name", HEALER)
-        app.screen.query_one("#act", Button).focus()
-        await pilot.press("enter")
-        await settled(pilot)
+        await press_button(pilot)
         assert in_dialog(app)
         assert "audit.jsonl" in hint(app)
     assert breaker(site) == before

@@ -33,3 +33,15 @@ def test_of_a_healer_here_every_act_is_taken_back() -> None:
     assert session.done == acts
     session.forget(acts[1])
     assert session.done == acts[:1]
+
+
+def test_an_act_that_its_host_did_not_take_back_is_asked_for_after_all_others() -> None:
+    session = ActSession()
+    acts = [act("far/one", "000001"), act("far/two", "000002")]
+    for each in acts:
+        session.add(each)
+    session.postpone(acts[1])
+    assert session.done == [acts[1], acts[0]]
+    session.forget(acts[1])
+    session.postpone(acts[1])
+    assert session.done == [acts[0]]

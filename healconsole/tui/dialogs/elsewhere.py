@@ -104,6 +104,8 @@ class Elsewhere(ActDialog):
         lines: list[Line] = []
         for name, answer in self.answers.items():
             glyph, tone = ("…", "dim") if answer is None else _SIGNS[answer.came]
+            if answer is not None and answer.unlogged:
+                tone = "warn"
             says = "under way" if answer is None else answer.says
             for place, part in enumerate(folded(says, max(20, width - longest - 4), 4)):
                 first = place == 0

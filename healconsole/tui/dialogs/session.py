@@ -44,6 +44,12 @@ class ActSession:
         """Remember an act no more that was taken back."""
         self.done = [each for each in self.done if each is not act]
 
+    def postpone(self, act: Done) -> None:
+        """Let ``u`` take all others back before an act that its host did not take back."""
+        if act in self.done:
+            self.forget(act)
+            self.done.insert(0, act)
+
     def overtaken(self, healer: str) -> None:
         """Forget the acts on a healer elsewhere: its host keeps what takes back the last one only.
 

@@ -50,6 +50,8 @@ class UndoDialog(AskingDialog):
         self.act = act
         self._since: tuple[Since, ...] = ()
         """What of its files holds something else by now."""
+        self._failed_there = False
+        """Whether another host did not take it back; only that host knows whether it ever will."""
 
     def compose(self) -> ComposeResult:
         """What was done, and why it is taken back."""
@@ -156,6 +158,7 @@ class UndoDialog(AskingDialog):
 
     def _failed(self, problem: str) -> None:
         self.busy = False
+        self._failed_there = not self.act.undo.done
         self.tell(problem, bad=True)
 
     def _taken_back(self, unlogged: str) -> None:
@@ -169,7 +172,9 @@ class UndoDialog(AskingDialog):
         self.dismiss()
 
     def action_cancel(self) -> None:
-        """Close; an act that is too late to take back is not in the way of those before it."""
+        """Close; an act that is not to be taken back is not in the way of those before it."""
         if self._since and not self.busy:
             self.console_app.session.forget(self.act)
+        elif self._failed_there and not self.busy:
+            self.console_app.session.postpone(self.act)
         super().action_cancel()

@@ -1,0 +1,154 @@
+"""What the console says of acts that were done, and what ``u`` makes of those of before."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+
+import orjson
+import pytest
+from textual.pilot import Pilot
+
+from healconsole.stores.statedir import read_healer
+from healconsole.tui.app import ConsoleApp
+from healconsole.tui.dialogs.session import Done
+from healconsole.tui.dialogs.undo import UndoDialog
+from tests.tui.site import (
+    HEALER,
+    breaker,
+    console,
+    hint,
+    make_site,
+    press_button,
+    shown,
+    type_into,
+)  # fmt: skip
+
+pytestmark = pytest.mark.asyncio
+
+SIZE = (80, 24)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """One healer whose breaker is open, one that is well."""
+    make_site(tmp_path)
+    return tmp_path
+
+
+class Spoiling:
+    """A clock for a desk: once the log has ``lines`` lines, no more can be written to it."""
+
+    def __init__(self, site: Path) -> None:
+        self.log = site / "audit.jsonl"
+        self.lines = math.inf
+
+    def __call__(self) -> float:
+        """Tell the time, as it is asked for before each event."""
+        if self.log.is_file() and len(self.log.read_bytes().splitlines()) >= self.lines:
+            self.log.rename(self.log.with_name("before"))
+            self.log.mkdir()
+        return time.time()
+
+
+def said(app: ConsoleApp) -> list[tuple[str, str]]:
+    """What was told at the edge of the screen: how severe, and what."""
+    return [(note.severity, note.message) for note in app._notifications]
+
+
+async def act(pilot: Pilot[int], key: str, name: str = "") -> None:
+    """Do an act from its key on."""
+    await pilot.press(key)
+    await pilot.pause()
+    await type_into(pilot, "reason", "mended")
+    if name:
+        await type_into(pilot, "name", name)
+    await press_button(pilot)
+
+
+@pytest.mark.parametrize("key", ["t", "u"])
+async def test_an_act_whose_result_is_not_in_the_log_is_told_as_done_and_as_that(
+    site: Path, key: str
+) -> None:
+    clock = Spoiling(site)
+    app = console(site, clock)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        if key == "u":
+            await act(pilot, "t", HEALER)
+        clock.lines = 3 if key == "u" else 1
+        await act(pilot, key, HEALER if key == "t" else "")
+        assert len(app.screen_stack) == 1
+        announced = (site / "before").read_bytes().splitlines()[-1]
+        assert orjson.loads(announced)["outcome"] == f"operator-{'trip' if key == 't' else 'undo'}"
+        severity, told = said(app)[-1]
+        assert severity == "error"
+        told_of = f"{HEALER}: it was done, but its result is not in the log: {clock.log}: "
+        assert told.startswith(told_of)
+        assert said(app)[-2][0] == "information"
+    assert (breaker(site)[4] == "forced-open") is (key == "t")
+
+
+async def test_an_act_that_is_too_late_to_undo_is_not_in_the_way_of_those_before(
+    site: Path,
+) -> None:
+    app = console(site)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        await act(pilot, "d")
+        await act(pilot, "r", HEALER)
+        probed = f"0 {int(time.time())} 3 600 closed 0\n"
+        (site / f"state/{HEALER}/cb/restart_worker").write_text(probed)
+        await pilot.press("u")
+        await pilot.pause()
+        assert "Undo reset" in str(app.screen.query_one("#heading").render())
+        assert hint(app).startswith("it can no longer be taken back")
+        await pilot.press("escape", "u")
+        await pilot.pause()
+        assert "Undo dry-run" in str(app.screen.query_one("#heading").render())
+        await type_into(pilot, "reason", "no rehearsal")
+        await press_button(pilot)
+        assert app.session.done == []
+    assert not (site / f"state/{HEALER}/dry_run").exists()
+    assert " ".join(breaker(site)) == probed.strip()
+
+
+async def test_an_undo_that_is_left_undone_can_be_asked_for_again(site: Path) -> None:
+    app = console(site)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        await act(pilot, "d")
+        await pilot.press("u", "escape", "u")
+        await pilot.pause()
+        assert isinstance(app.screen, UndoDialog)
+
+
+async def test_however_much_changed_since_the_button_of_an_undo_stays_in_sight(site: Path) -> None:
+    scopes = [f"restart_worker_{number:02}" for number in range(12)]
+    circuits = site / f"state/{HEALER}/cb"
+    now = int(time.time())
+    for scope in scopes:
+        (circuits / scope).write_text(f"3 {now} 3 600 open {now + 600}\n")
+    app = console(site)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        assert app.acts is not None
+        healer = read_healer(site / "state", HEALER, with_markers=False)
+        applied = app.acts.apply(app.acts.plan_reset(healer), reason="mended")
+        app.session.add(Done("reset", HEALER, "", applied.undo))
+        for scope in scopes:
+            (circuits / scope).write_text(f"0 {now} 3 600 closed 0\n")
+        await pilot.press("u")
+        await pilot.pause()
+        assert shown(app).startswith("next      It can no longer be taken back")
+        for part in ("#reason", "#incident", "#hint", "#buttons"):
+            region = app.screen.query_one(part).region
+            assert region.height > 0, part
+            assert app.screen.region.contains_region(region), part
+        drawn = "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+        assert "it left   cb/restart_worker_11" not in drawn
+        await pilot.press(*["pagedown"] * 8)
+        await pilot.pause()
+        drawn = "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+        assert scopes[11] in drawn
