@@ -8,6 +8,7 @@ from typing import Final
 from healconsole.core.ages import age
 from healconsole.core.auditline import AuditEvent, AuditLine
 from healconsole.core.openings import scopes_of
+from healconsole.core.undoes import undoes
 from healconsole.core.words import FAILURES, Outcome
 
 WITHIN_S: Final = 86_400.0
@@ -21,6 +22,8 @@ def earlier_resets(
 ) -> tuple[str, ...]:
     """Return warnings of the resets of one scope (None: of any) within a day, newest first.
 
+    One that was taken back, or failed, led to nothing and is not told.
+
     Args:
         lines: the audit log's newest lines, oldest first.
         healer: its name.
@@ -28,7 +31,7 @@ def earlier_resets(
         now: epoch seconds.
     """
     mine = [line for line in lines if isinstance(line, AuditEvent) and line.healer == healer]
-    places = [place for place, event in enumerate(mine) if _is_reset(event, scope, now)]
+    places = [place for place in _standing(mine) if _is_reset(mine[place], scope, now)]
     if not places:
         return ()
     ends = [*places[1:], len(mine)]
@@ -38,6 +41,32 @@ def earlier_resets(
     ]
     times = "once" if len(places) == 1 else f"{len(places)} times"
     return (f"It was reset {times} in the last 24 h already.", *told[: -_TOLD - 1 : -1])
+
+
+def _standing(mine: Sequence[AuditEvent]) -> list[int]:
+    """Where the resets are that nobody took back, and that did not fail."""
+    standing: list[int] = []
+    back: list[int] = []
+    for place, event in enumerate(mine):
+        if event.outcome == Outcome.OPERATOR_RESET:
+            standing.append(place)
+        elif event.outcome == Outcome.OPERATOR_UNDO:
+            for resets, others in ((standing, back), (back, standing)):
+                again = resets is back
+                found = next(
+                    (at for at in reversed(resets) if _undoes(event, mine[at], again)), None
+                )
+                if found is not None:
+                    resets.remove(found)
+                    others.append(found)
+                    break
+    return sorted(standing)
+
+
+def _undoes(event: AuditEvent, reset: AuditEvent, again: bool) -> bool:
+    """Whether ``event`` takes ``reset`` back, or, ``again``, the undo of it."""
+    before, after = (reset.after, reset.before) if again else (reset.before, reset.after)
+    return undoes(event, reset.host, reset.scope, before, after)
 
 
 def _is_reset(event: AuditEvent, scope: str | None, now: float) -> bool:

@@ -117,8 +117,8 @@ class Picture:
             SourceHealth(SourceState.STARTING if sources.redis else SourceState.OFF)
         )
         self.looked_at: str | None = None
-        self._now = 0.0
         """The healer whose markers are read."""
+        self._now = 0.0
         self.anomalies: tuple[str, ...] = ()
 
     @property

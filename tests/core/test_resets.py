@@ -34,3 +34,20 @@ def test_a_first_reset_is_no_warning() -> None:
     assert earlier_resets(lines, "queue", "restart_worker", NOW) == ()
     other = [event(NOW - 20, "operator-reset", operator=ADA)]
     assert earlier_resets(other, "mail", "restart_worker", NOW) == ()
+
+
+def test_a_reset_that_was_taken_back_or_failed_is_none() -> None:
+    to, back = {"before": "open", "after": "half-open"}, {"before": "half-open", "after": "open"}
+    lines = [
+        event(NOW - 900, "operator-reset", operator=ADA, **to),
+        event(NOW - 800, "operator-undo", operator=ADA, cause="operator", **back),
+        event(NOW - 700, "operator-reset", operator=ADA, **to),
+        event(NOW - 700, "operator-undo", operator=ADA, cause="failure", **back),
+    ]
+    assert earlier_resets(lines, "queue", "restart_worker", NOW) == ()
+    # The undo of the first is itself taken back: the reset stands.
+    again = [*lines[:2], event(NOW - 750, "operator-undo", cause="operator", **to)]
+    assert earlier_resets(again, "queue", "restart_worker", NOW)[0].startswith("It was reset once")
+    # What takes back another scope's leaves it alone.
+    other = [lines[0], event(NOW - 800, "operator-undo", scope="other", **back)]
+    assert earlier_resets(other, "queue", "restart_worker", NOW)

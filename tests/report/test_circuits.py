@@ -153,6 +153,63 @@ def test_a_reset_that_was_taken_back_ended_nothing() -> None:
     assert other.resets_undone == 0
 
 
+def test_a_reset_that_could_not_be_asked_for_closes_no_tripped_breaker() -> None:
+    log = (
+        event(NOW - 900, "operator-trip", before="closed", after="forced-open until reset"),
+        event(NOW - 500, "operator-request", before="forced-open until reset", after="half-open"),
+        event(
+            NOW - 500, "operator-undo", cause="failure",
+            before="half-open", after="forced-open until reset",
+        ),
+    )  # fmt: skip
+    (it,) = circuits(*log).episodes
+    assert (it.ended, it.denying_s) == (None, 900)
+
+
+def test_an_undo_that_failed_leaves_the_reset_as_it_was() -> None:
+    again = {"before": "open until 99", "after": "half-open"}
+    back = {"before": "half-open", "after": "open until 99"}
+    log = (
+        *opened(NOW - 500),
+        event(NOW - 380, "operator-reset", **again),
+        event(NOW - 340, "operator-undo", cause="operator", **back),
+        event(NOW - 340, "operator-undo", cause="failure", **again),
+    )
+    found = circuits(*log)
+    (it,) = found.episodes
+    assert (it.ended, it.denying_s, found.open_s, found.opened) == (NOW - 380, 100, 100, 1)
+    assert (found.resets_counted, found.resets_undone) == (1, 0)
+    assert found.resets[0].undone is None
+    # And it can be taken back once more.
+    later = circuits(*log, event(NOW - 300, "operator-undo", cause="operator", **back))
+    assert (later.resets_undone, later.episodes[0].ended) == (1, None)
+    assert later.open_s == 100 + 300
+
+
+def test_resets_of_two_scopes_are_each_taken_back() -> None:
+    again = {"before": "open until 99", "after": "half-open"}
+    back = {"before": "half-open", "after": "open until 99"}
+    log = [it for scope in ("a", "b") for n in range(3) for it in fails(NOW - 900 + n, scope=scope)]
+    log.sort(key=lambda it: it.ts or 0)
+    for at, outcome, states in ((400, "operator-reset", again), (300, "operator-undo", back)):
+        log += [event(NOW - at + n, outcome, scope="ab"[n], **states) for n in range(2)]
+    found = circuits(*log)
+    assert (found.opened, found.resets_undone) == (2, 2)
+    assert [it.ended for it in found.episodes] == [None, None]
+
+
+def test_the_undo_of_a_release_holds_again() -> None:
+    states = {"before": "held until reset", "after": "not held"}
+    found = circuits(
+        event(NOW - 900, "operator-hold", scope="", after="held until reset"),
+        event(NOW - 800, "operator-release", scope="", **states),
+        event(NOW - 700, "operator-undo", scope="", cause="operator", before="not held",
+              after="held until reset"),
+    )  # fmt: skip
+    (it,) = found.episodes
+    assert (it.ended, it.denying_s) == (None, 800)
+
+
 def test_a_trip_for_a_time_ends_by_itself() -> None:
     after = f"held until {int(NOW) - 400}; restart_worker forced-open until {int(NOW) - 400}"
     found = circuits(event(NOW - 900, "operator-trip", scope="", after=after))

@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 import re
 from collections import OrderedDict, deque
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Final
 
 from healconsole.core.auditline import AuditEvent
 from healconsole.core.frozen import Frozen, replace
 from healconsole.core.records import DEFAULT_POLICY, Policy
+from healconsole.core.undoes import undoes
 from healconsole.core.unfinished import FAILURE
 from healconsole.core.words import FAILURES, Guardrail, Outcome
 
@@ -26,6 +28,9 @@ KEPT: Final = 200
 
 REASONS: Final = 5
 """Failures that are kept as the reason of an opening, the newest."""
+
+_UNDOABLE: Final = 8
+"""Acts of operators on one scope that are followed, the newest."""
 
 MOST_SCOPES: Final = 10_000
 """Breakers followed at a time; beyond it the one that changed longest ago is forgotten."""
@@ -101,21 +106,24 @@ class _Breaker:
     forced: bool = False
 
 
-@dataclass(slots=True)
-class _LastReset:
-    """What takes the last reset on a host back, in this tally as on its disk."""
+_Ended = tuple[tuple[str, str], _Breaker, Episode | None]
+"""A breaker as it was when an operator ended it, and its episode as that left it."""
 
+
+@dataclass(slots=True)
+class _Act:
+    """An operator's act, and what taking it back needs, in this tally as on the disk."""
+
+    host: str
     scope: str
     before: str
     after: str
-    told: Reset
-    closed: list[tuple[tuple[str, str], _Breaker, Episode | None]] = field(default_factory=list)
-    """Breakers as they were, and the episodes that ended with them."""
-
-    def is_undone_by(self, event: AuditEvent) -> bool:
-        """An undo tells the states of the act that it takes back the other way round."""
-        told = (event.scope, event.before, event.after) == (self.scope, self.after, self.before)
-        return told and bool(event.before or event.after)
+    told: Reset | None = None
+    """The reset that it is, or takes back."""
+    ended: list[_Ended] | None = None
+    """What it ended; None = it opened something, which taking it back lets go like a release."""
+    revived: bool = False
+    """Whether it is an undo that let ``ended`` go on, rather than what ended them."""
 
 
 class CircuitTally:
@@ -127,7 +135,7 @@ class CircuitTally:
         self._breakers: OrderedDict[tuple[str, str], _Breaker] = OrderedDict()
         self._episodes: deque[Episode] = deque(maxlen=KEPT)
         self._resets: deque[Reset] = deque(maxlen=KEPT)
-        self._last_resets: OrderedDict[str, _LastReset] = OrderedDict()
+        self._acts: OrderedDict[tuple[str, str], deque[_Act]] = OrderedDict()
         self._opened = self._reset_count = self._undone_count = 0
         self._open_s = 0.0
 
@@ -219,6 +227,7 @@ class CircuitTally:
             at.forced, at.until = True, math.inf
 
     def _tripped(self, event: AuditEvent, ts: float) -> None:
+        self._announced(event)
         key = (event.host, event.scope)
         at = self._at(key)
         if at.episode is not None:
@@ -230,53 +239,91 @@ class CircuitTally:
 
     def _let_go(self, event: AuditEvent, ts: float) -> None:
         verb = event.outcome.removeprefix("operator-")
-        who = _user(event)
-        last = self._last_resets.get(event.host)
-        if event.outcome == Outcome.OPERATOR_UNDO and last is not None and last.is_undone_by(event):
-            self._reset_undone(last, event, ts)
-            return
+        undone = self._act_undone_by(event)
+        if event.outcome == Outcome.OPERATOR_UNDO:
+            if undone is not None and undone.ended is not None:
+                self._take_back(undone, undone.ended, event, ts)
+                return
+            if undone is None and event.cause == FAILURE:
+                return  # what failed had reached no breaker, such as a request
+        act = self._announced(event)
         if event.outcome == Outcome.OPERATOR_RESET:
-            last = self._reset(event, ts)
+            act.told = self._reset(event, ts)
+        act.ended = []
+        who = _user(event)
         said = f"{verb} by {who}: {event.reason}" if who else f"{verb}: {event.reason}"
         for key, at in list(self._breakers.items()):
             if key[0] != event.host or not _meant(event, key[1], at):
                 continue
-            ended = None
+            was, ended = copy(at), None
             if at.episode is not None:
                 ended = self._close(key, at, ts, said)
             elif event.outcome == Outcome.OPERATOR_RESET:
                 del self._breakers[key]
-            if event.outcome == Outcome.OPERATOR_RESET and last is not None:
-                last.closed.append((key, at, ended))
+            act.ended.append((key, was, ended))
 
-    def _reset(self, event: AuditEvent, ts: float) -> _LastReset:
-        host, scope = event.host, event.scope
-        told = Reset(ts, host, scope, _user(event), event.reason, event.incident)
+    def _reset(self, event: AuditEvent, ts: float) -> Reset:
+        told = Reset(ts, event.host, event.scope, _user(event), event.reason, event.incident)
         self._reset_count += 1
         self._resets.append(told)
-        made = self._last_resets[host] = _LastReset(scope, event.before, event.after, told)
-        self._last_resets.move_to_end(host)
-        if len(self._last_resets) > KEPT:
-            self._last_resets.popitem(last=False)
-        return made
+        return told
 
-    def _reset_undone(self, last: _LastReset, event: AuditEvent, ts: float) -> None:
-        """What the reset ended goes on from here; between the two nothing was denied."""
-        self._undone_count += 1
-        del self._last_resets[event.host]
-        if last.told in self._resets:
-            by = "" if event.cause == FAILURE else _user(event)
-            told = replace(last.told, undone=ts, undone_by=by)
-            self._resets[self._resets.index(last.told)] = told
-        for key, at, ended in last.closed:
-            if key in self._breakers:
-                continue
-            if ended is not None and at.episode is not None:
-                self._open_s -= at.episode.denying_s
-                if ended in self._episodes:
-                    self._episodes.remove(ended)
-                at.since = max(at.since, ts)
-            self._breakers[key] = at
+    def _announced(self, event: AuditEvent) -> _Act:
+        """Remember an act of an operator, for as long as it may be taken back."""
+        where = (event.host, event.scope)
+        acts = self._acts.setdefault(where, deque(maxlen=_UNDOABLE))
+        self._acts.move_to_end(where)
+        if len(self._acts) > KEPT:
+            self._acts.popitem(last=False)
+        act = _Act(event.host, event.scope, event.before, event.after)
+        acts.append(act)
+        return act
+
+    def _act_undone_by(self, event: AuditEvent) -> _Act | None:
+        """Find the newest act that ``event`` takes back; it can be taken back no more."""
+        acts = self._acts.get((event.host, event.scope), deque())
+        for act in reversed(acts):
+            if undoes(event, act.host, act.scope, act.before, act.after):
+                acts.remove(act)
+                return act
+        return None
+
+    def _take_back(self, act: _Act, ended: list[_Ended], event: AuditEvent, ts: float) -> None:
+        """What a reset ended goes on from here, or, if that had been undone, is ended again.
+
+        Between the two nothing was denied.
+        """
+        taken = self._announced(event)
+        taken.revived, taken.ended = not act.revived, ended
+        if act.told is not None:
+            by = "" if event.cause == FAILURE or act.revived else _user(event)
+            taken.told = replace(act.told, undone=None if act.revived else ts, undone_by=by)
+            self._undone_count += -1 if act.revived else 1
+            if act.told in self._resets:
+                self._resets[self._resets.index(act.told)] = taken.told
+        for one in ended:
+            if act.revived:
+                self._end_again(one)
+            else:
+                self._revive(one, ts)
+
+    def _revive(self, was: _Ended, ts: float) -> None:
+        key, at, ended = was
+        if key in self._breakers:
+            return
+        if ended is not None:
+            self._open_s -= ended.denying_s
+            if ended in self._episodes:
+                self._episodes.remove(ended)
+            at = copy(at)
+            at.since, at.episode = max(at.since, ts), replace(ended, ended=None, ended_by="")
+        self._breakers[key] = at
+
+    def _end_again(self, was: _Ended) -> None:
+        key, _, ended = was
+        if self._breakers.pop(key, None) is not None and ended is not None:
+            self._open_s += ended.denying_s
+            self._episodes.append(ended)
 
     def _open(
         self,

@@ -15,7 +15,7 @@ from healconsole.tui.widgets.cells import Line, cell, fit, gap
 from healconsole.tui.widgets.cellview import CellView
 
 _FENCE = 16
-"""A fencing number is a time in milliseconds, or more."""
+"""A fencing number is a time in microseconds, or more: sixteen digits."""
 
 
 class LockTable(CellView, can_focus=True):
