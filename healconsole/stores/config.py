@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from healconsole.core.ages import parse_duration
 from healconsole.core.frozen import Frozen, field, field_names
-from healconsole.core.keymap import KeymapError, check_keymap, key_names
+from healconsole.core.keymap import KeymapError, whole_keymap
 from healconsole.core.view import DEFAULT_THRESHOLDS, Thresholds
 from healconsole.stores.configfile import ConfigError, ConfigFile, Place
 from healconsole.stores.redisaddress import SINGLE, parse_nodes, with_login
@@ -244,12 +244,11 @@ def _keymap(files: Sequence[ConfigFile]) -> dict[str, str]:
             place = places[key] = file.place(key, "keymap")
             if not isinstance(value, str) or not value:
                 raise place.error(f"must name keys, not {value!r}", 'a text such as "ctrl+t"')
-            keymap[key] = ",".join(key_names(value))
+            keymap[key] = value
     try:
-        check_keymap(keymap)
+        return whole_keymap(keymap)
     except KeymapError as error:
         raise places[error.name].error(str(error), error.instead) from error
-    return keymap
 
 
 def _read_only(file: ConfigFile) -> bool:

@@ -83,6 +83,30 @@ def test_keys_are_exchanged_and_shared_by_screens_that_never_meet(tmp_path: Path
 
 
 @pytest.mark.parametrize(
+    ("text", "keymap"),
+    [
+        ('down = "down,j"', {}),
+        ('down = "j, down"', {}),
+        ('up = "k,up"', {"up": "k,up"}),
+        ('quit = "ctrl+q"', {"quit": "ctrl+q"}),
+        ('quit = "q,ctrl+q"', {"quit": "q,ctrl+q"}),
+        ('trip = "F"', {"trip": "F", "repair": "f12"}),
+        ('trip = "F,F12"', {"trip": "F,f12", "repair": "f11"}),
+        ('trip = "o"', {"trip": "o", "group": "f12"}),
+        ('trip = "o"\nreset = "F"', {"trip": "o", "reset": "F", "repair": "f12", "group": "f11"}),
+        ('break = "o"', {"break": "o"}),
+        ('trip = "Ctrl+t, shift+f5, +, ctrl+@, <, reverse_solidus"',
+         {"trip": "ctrl+t,shift+f5,plus,ctrl+@,less_than_sign,backslash"}),
+        ('trip = "§, é, shift+ctrl+pageup"', {"trip": "section_sign,é,ctrl+shift+pageup"}),
+    ],
+)  # fmt: skip
+def test_a_key_that_nobody_needs_is_to_be_had(
+    tmp_path: Path, text: str, keymap: dict[str, str]
+) -> None:
+    assert load_config({}, {}, [_file(tmp_path / "a", f"[keymap]\n{text}\n")]).keymap == keymap
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("x = 1", "line 1: x: is not known; write one of audit, catalog"),
@@ -102,6 +126,22 @@ def test_keys_are_exchanged_and_shared_by_screens_that_never_meet(tmp_path: Path
         ('[keymap]\nbreak = "k"', "line 2: [keymap] break: k is the key of up too"),
         ('[keymap]\ntrip = "f5,"', "line 2: [keymap] trip: names a key that is empty"),
         ('[keymap]\ntrip = "ctrl+p"', "line 2: [keymap] trip: ctrl+p is not to be had"),
+        ('[keymap]\ntrip = "ctrl+q"', "line 2: [keymap] trip: ctrl+q is not to be had"),
+        ('[keymap]\ndown = "n,j"', "line 2: [keymap] down: j is the key of jump too"),
+        ('[keymap]\ntrip = "F"\nrepair = "F"', "[keymap] trip: F is the key of repair too"),
+        (
+            '[keymap]\n\ntrip = "ctlr+x"',
+            (
+                "line 3: [keymap] trip: 'ctlr+x' is no key; write a text such as \"f5\", "
+                '"ctrl+t", "T", "/" or "escape"'
+            ),
+        ),
+        ('[keymap]\ntrip = "t,f13x"', "line 2: [keymap] trip: 'f13x' is no key"),
+        ('[keymap]\ntrip = "f36"', "line 2: [keymap] trip: 'f36' is no key"),
+        ('[keymap]\ntrip = "ctrl+"', "line 2: [keymap] trip: 'ctrl+' is no key"),
+        ('[keymap]\ntrip = "esc"', "line 2: [keymap] trip: 'esc' is no key"),
+        ('[keymap]\ntrip = "shift+x"', "trip: 'shift+x' is sent as the sign that it makes; write"),
+        ('[keymap]\ntrip = "ctrl+shift+X"', 'is sent as the small letter; write "ctrl+shift+x"'),
         ('[keymap]\nfoo = "x"', "line 2: [keymap] foo: is not known; write one of trip, reset"),
         ("[thresholds]\n\nstale = 1", "line 3: [thresholds] stale: is not known; write one of"),
         ("[thresholds]\nstale_s = -1", "line 2: [thresholds] stale_s: must be more than 0"),

@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from textual._keyboard_protocol import FUNCTIONAL_KEYS
 from textual.command import CommandPalette
+from textual.keys import Keys
+from textual.keys import _character_to_key as textual_name
 from textual.widgets import Input
 
-from healconsole.core import keymap
+from healconsole.core import keymap, keynames
 from healconsole.core.snapshot import CatalogEntry, Snapshot
 from healconsole.core.words import Circuit
 from healconsole.tui import keys
+from healconsole.tui.dialogs.trip import TripDialog
 from healconsole.tui.screens.base import ConsoleScreen
 from healconsole.tui.widgets.healertable import HealerTable
 from healconsole.tui.widgets.keybar import KeyBar
@@ -204,6 +208,22 @@ async def test_keys_are_remapped_and_the_key_bar_shows_it() -> None:
         assert recording.app.screen.query("AuditView")
 
 
+async def test_a_name_that_yields_its_key_has_another_and_quit_may_have_that_of_textual() -> None:
+    wanted = keymap.whole_keymap({"trip": "F", "quit": "ctrl+q"})
+    recording = Recording(scenes.one_open(), keymap=wanted, repair=lambda: "rolled back")
+    async with recording.app.run_test(size=SIZE) as pilot:
+        await recording.until(pilot, "f12 fix the cause")
+        await pilot.press("q", "F")
+        assert isinstance(recording.app.screen, TripDialog)
+        await pilot.press("escape", "f12")
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+        assert [note.message for note in recording.app._notifications] == ["rolled back"]
+        assert recording.app.is_running
+        await pilot.press("ctrl+q")
+        assert recording.app._exit
+
+
 async def test_the_key_of_the_demo_is_in_sight_in_the_demo_only() -> None:
     for repair in (None, lambda: "rolled back"):
         recording = Recording(scenes.one_open(), repair=repair)
@@ -288,9 +308,19 @@ async def test_every_key_has_its_own_name() -> None:
     assert len(names) == len(set(names))
 
 
+async def test_keys_are_spelled_as_textual_spells_them() -> None:
+    named = {*FUNCTIONAL_KEYS.values(), *(key.value for key in Keys)}
+    assert keynames._NAMED - {"space"} <= named
+    signs = [chr(number) for number in range(0x21, 0x7F) if chr(number) != ","]
+    for sign in (*signs, "§", "é"):
+        name = textual_name(sign)
+        assert keynames.key_names(sign) == keynames.key_names(name) == (name,)
+        assert keynames.wrong_key(sign) is keynames.wrong_key(name) is None
+
+
 async def test_the_keymap_knows_each_key_and_the_screens_that_it_works_on() -> None:
     assert {key.id: key.keys for key in keys.ALL}.items() <= keymap.DEFAULT_KEYS.items()
-    keymap.check_keymap({})
+    assert keymap.whole_keymap({}) == {}
     recording = Recording(scenes.one_open())
     openings = {"home": "", "healer": "enter", "audit": "a", "locks": "l"}
     assert openings.keys() == keymap.SCREENS.keys()
