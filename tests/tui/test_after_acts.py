@@ -12,8 +12,10 @@ from textual.pilot import Pilot
 
 from healconsole.stores.statedir import read_healer
 from healconsole.tui.app import ConsoleApp
+from healconsole.tui.dialogs.choice import Choice
 from healconsole.tui.dialogs.session import Done
 from healconsole.tui.dialogs.undo import UndoDialog
+from healconsole.tui.widgets.healertable import HealerTable
 from tests.tui.site import (
     HEALER,
     breaker,
@@ -152,3 +154,53 @@ async def test_however_much_changed_since_the_button_of_an_undo_stays_in_sight(s
         await pilot.pause()
         drawn = "\n".join(strip.text for strip in app.screen._compositor.render_strips())
         assert scopes[11] in drawn
+
+
+@pytest.mark.parametrize("way", [(), ("enter",)], ids=["home", "its own screen"])
+@pytest.mark.parametrize("acts", [True, False], ids=["acts", "looks"])
+async def test_the_order_is_kept_after_an_act_and_is_not_by_looking(
+    site: Path, way: tuple[str, ...], acts: bool
+) -> None:
+    # A second healer that is less bad than the open one, and worse than it once it is closed.
+    now = int(time.time())
+    (site / "state/disk-reaper/cb/restart_worker").write_text(f"2 {now} 3 600 closed 0\n")
+    app = console(site)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        table = app.screen.query_one(HealerTable)
+        assert table.order == (HEALER, "disk-reaper")
+        await pilot.press(*way, "r")
+        if acts:
+            app.screen.query_one("#to", Choice).take("closed")
+            await type_into(pilot, "reason", "mended")
+            await type_into(pilot, "name", HEALER)
+            await press_button(pilot)
+        else:
+            await pilot.press("escape")
+            closed = f"0 {now} 3 600 closed 0\n"
+            (site / f"state/{HEALER}/cb/restart_worker").write_text(closed)
+        app.poke()
+        await pilot.press(*["escape"] * len(way))
+        await pilot.pause()
+        assert app.board.order == ("disk-reaper", HEALER)
+        assert table.selected == (HEALER if acts else "disk-reaper")
+        told = "order kept since the act: s sorts"
+        drawn = [strip.text for strip in app.screen._compositor.render_strips()]
+        assert any(told in line for line in drawn) is acts
+        await pilot.press("s")
+        await pilot.pause()
+        assert table.order == ("disk-reaper", HEALER)
+        assert table.selected == "disk-reaper"
+        drawn = [strip.text for strip in app.screen._compositor.render_strips()]
+        assert not any(told in line for line in drawn)
+
+
+async def test_an_order_that_was_held_before_a_look_stays_so(site: Path) -> None:
+    app = console(site)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        table = app.screen.query_one(HealerTable)
+        await pilot.press("down", "enter", "escape", "t", "escape")
+        await pilot.pause()
+        assert table.held
+        assert table.selected == "disk-reaper"

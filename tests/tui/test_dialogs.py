@@ -15,7 +15,6 @@ from healconsole.tui.dialogs.base import ActDialog
 from healconsole.tui.dialogs.session import Done
 from healconsole.tui.dialogs.undo import UndoDialog
 from healconsole.tui.widgets.cells import Line
-from healconsole.tui.widgets.healertable import HealerTable
 from tests.core.samples import cycle
 from tests.tui.site import (
     HEALER,
@@ -80,33 +79,6 @@ async def test_reset_needs_reason_and_name_then_opens_a_probe_and_is_undone(site
         await press_button(pilot)
         assert breaker(site) == before
         assert events(site)[-2]["outcome"] == "operator-undo"
-
-
-@pytest.mark.asyncio
-@pytest.mark.parametrize("way", [("r",), ("enter", "r")], ids=["home", "its own screen"])
-async def test_the_cursor_stays_with_the_healer_that_was_acted_on(
-    site: Path, way: tuple[str, ...]
-) -> None:
-    # A second healer that is less bad than the open one, and worse than it once it is closed.
-    other = site / "state/disk-reaper/cb/restart_worker"
-    other.write_text(f"2 {int(time.time())} 3 600 closed 0\n")
-    app = console(site)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.pause()
-        table = app.screen.query_one(HealerTable)
-        assert table.order == (HEALER, "disk-reaper")
-        await pilot.press(*way)
-        assert in_dialog(app)
-        await pilot.press("escape")
-        now = int(time.time())
-        (site / f"state/{HEALER}/cb/restart_worker").write_text(f"0 {now} 3 600 closed 0\n")
-        app.poke()
-        await pilot.pause()
-        assert app.board.order == ("disk-reaper", HEALER)
-        assert table.selected == HEALER
-        if way == ("r",):
-            await pilot.press("s")
-            assert table.selected == "disk-reaper"
 
 
 @pytest.mark.asyncio

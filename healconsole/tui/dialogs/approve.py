@@ -216,6 +216,7 @@ class ApproveDialog(AskingDialog):
         summary = readable(f"{request.before} → {request.after}", app.view.utc_offset_s)
         # No `u` for it: what took two persons is not taken back by one who is in passing.
         app.session.overtaken(request.healer_id)
+        app.session.changes += 1
         app.say(f"approved: {request.verb} {request.target}: {summary}")
         if applied.unlogged:
             app.say(f"{request.target}: {applied.unlogged}", bad=True)

@@ -245,6 +245,7 @@ class ActDialog(AskingDialog):
     ) -> None:
         app = self.console_app
         app.session.done.extend(done)
+        app.session.changes += len(done)
         app.poke()
         undo = app.key_display(app.key_name(keys.UNDO))
         for act in done:

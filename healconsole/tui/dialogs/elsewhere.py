@@ -76,6 +76,7 @@ class Elsewhere(ActDialog):
     def _answered(self, plan: ActPlan, answer: RemoteAnswer) -> None:
         self.answers[plan.healer] = answer
         record = undo_of(plan, answer)
+        self.console_app.session.changes += answer.came is not Came.NOT_DONE
         if answer.came is Came.DONE and record.can_be_taken_back:
             app = self.console_app
             summary = readable(f"{plan.before} → {plan.after}", app.view.utc_offset_s)

@@ -129,6 +129,7 @@ class RunDialog(AskingDialog):
         said = result.problem or result.text or result.outcome
         self.tell(said, bad=bool(result.problem))
         self.draw()
+        self.console_app.session.changes += bool(result.outcome)
         self.console_app.poke()
 
     def _from_thread(self, event: PhaseEvent) -> None:

@@ -31,6 +31,8 @@ class ActSession:
 
     incident: str = ""
     done: list[Done] = field(default_factory=list)
+    changes: int = 0
+    """How many acts may have changed something, of those too that cannot be taken back."""
     leaving: threading.Event = field(default_factory=threading.Event)
     """Set when the console ends: a process that only serves to look is ended as well."""
     _uncut: set[threading.Event] = field(default_factory=set)

@@ -165,6 +165,7 @@ class UndoDialog(AskingDialog):
         self.busy = False
         app = self.console_app
         app.session.forget(self.act)
+        app.session.changes += 1
         app.poke()
         app.say(f"taken back: {self.act.verb} {self.act.healer}")
         if unlogged:

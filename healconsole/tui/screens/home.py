@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
+from textual.events import ScreenResume
 
 from healconsole.core.grouping import Grouping, grouped, row_filter
 from healconsole.core.snapshot import HealerState, Snapshot
@@ -48,6 +49,10 @@ class HomeScreen(ActingScreen):
         """The order, or where they are filtered or grouped the rows, that was shown last."""
         self._chosen = (self._filter, self._grouping)
         """With which filter and grouping the rows were shown last."""
+        self._left: tuple[int, bool] | None = None
+        """How many acts were done, and whether the order was held, when it was left to look."""
+        self._acted = False
+        """Whether the order is held since an act."""
 
     def compose(self) -> ComposeResult:
         """Lay the parts out; the stylesheet places them for the size there is."""
@@ -164,7 +169,24 @@ class HomeScreen(ActingScreen):
 
     def stay(self) -> None:
         """Keep the cursor on its healer, which may not be the worst after the act."""
-        self.query_one(HealerTable).hold()
+        table = self.query_one(HealerTable)
+        if self._left is None:
+            self._left = (self.console_app.session.changes, table.held)
+        table.hold()
+
+    def on_screen_resume(self, event: ScreenResume) -> None:
+        """Keep the order, and say so, if something was done meanwhile; looking holds nothing.
+
+        Textual calls the one of the class above next.
+        """
+        del event
+        if self._left is None:
+            return
+        (changes, held), self._left = self._left, None
+        if changes != self.console_app.session.changes:
+            self._acted = True
+        elif not held:
+            self._let_go()
 
     def action_open(self) -> None:
         """Open the healer under the cursor."""
@@ -196,8 +218,7 @@ class HomeScreen(ActingScreen):
             self.console_app.say("group: all of these healers are of one host")
             return
         self._grouping = self._grouping.after()
-        self.query_one(HealerTable).settle()
-        self._listed = None
+        self._let_go()
         self._again()
 
     def action_back(self) -> None:
@@ -215,9 +236,12 @@ class HomeScreen(ActingScreen):
 
     def action_settle(self) -> None:
         """Put the worst first again."""
-        self.query_one(HealerTable).settle()
-        self._listed = None
+        self._let_go()
         self._again()
+
+    def _let_go(self) -> None:
+        self.query_one(HealerTable).settle()
+        self._listed, self._acted = None, False
 
     def _again(self) -> None:
         self.tick(self.console_app.clock())
@@ -237,9 +261,14 @@ class HomeScreen(ActingScreen):
             f"/{self._filter}" if self._filter else "",
             self._grouping.value if self._grouping is not Grouping.NONE else "",
             f"{len(table.marked)} marked" if table.marked else "",
+            self._held_words() if self._acted else "",
             f"{len(table.order)} healers, {hidden} out of sight" if hidden > 0 else "",
         ]
         self.query_one("#top-rule", Rule).label("", "  ".join(filter(None, notes)))
+
+    def _held_words(self) -> str:
+        app = self.console_app
+        return f"order kept since the act: {app.key_display(app.key_name(keys.SETTLE))} sorts"
 
     def _fit(self, table: HealerTable, number: int) -> None:
         """Give the table the rows that it needs, and leave the better half to the rest."""

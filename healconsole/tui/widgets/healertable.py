@@ -93,6 +93,11 @@ class HealerTable(CellView, can_focus=True):
         lines = self._named[top : top + max(0, self.size.height - self.fixed)]
         return [name for name in lines if name is not None]
 
+    @property
+    def held(self) -> bool:
+        """Whether the rows stay where they are."""
+        return self._held
+
     def hold(self) -> None:
         """Keep the rows where they are, and the cursor on its healer."""
         self._held = True
