@@ -9,9 +9,13 @@ from pathlib import Path
 import pytest
 from textual.widgets import Button, Input
 
+from healconsole.core.claim import format_claim
 from healconsole.core.cycle import format_cycle
+from healconsole.core.records import ClaimRecord
+from healconsole.stores.processes import own_identity
 from healconsole.stores.statedir import read_healer
 from healconsole.tui.dialogs.base import ActDialog
+from healconsole.tui.dialogs.choice import Choice
 from healconsole.tui.dialogs.session import Done
 from healconsole.tui.dialogs.undo import UndoDialog
 from healconsole.tui.widgets.cells import Line
@@ -258,3 +262,50 @@ async def test_escape_changes_nothing(site: Path) -> None:
             await pilot.press("escape")
             assert not in_dialog(app)
     assert not (site / "audit.jsonl").exists()
+
+
+@pytest.mark.asyncio
+async def test_what_is_now_is_that_of_the_scope_that_is_chosen_whatever_the_span(
+    site: Path,
+) -> None:
+    (site / f"state/{HEALER}/cb/flush_cache").write_text(f"1 {int(time.time())} 3 600 closed 0\n")
+    app = console(site)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        await pilot.press("t")
+        await type_into(pilot, "for", "10 bananas")
+        scope = app.screen.query_one("#scope", Choice)
+        scope.focus()
+        for wanted, other in (("flush_cache", "restart_worker"), ("restart_worker", "flush_cache")):
+            await pilot.press("right")
+            await pilot.pause()
+            assert scope.value == wanted
+            assert f"now       circuit {wanted}: " in facts(app)
+            assert other not in facts(app)
+            assert "after" not in facts(app)
+            assert not app.screen.query_one("#name-row").display
+
+
+@pytest.mark.asyncio
+async def test_an_action_that_has_ended_is_in_flight_no_more(site: Path) -> None:
+    pid, start, boot = own_identity()
+    claim = ClaimRecord(
+        slot=0, pid=pid, start=start, boot=boot, at=int(time.time()) - 300, key="0" * 64,
+        scope_file="restart_worker", probe=False, last_refill=0, tokens_micro=0,
+        intent="restart_worker pid=1",
+    )  # fmt: skip
+    slot = site / f"state/{HEALER}/claims/0"
+    slot.write_bytes(format_claim(claim))
+    app = console(site)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        await pilot.press("r")
+        await pilot.pause()
+        assert "An action is in flight: restart_worker pid=1" in facts(app)
+        slot.write_bytes(b"")
+        app.poke()
+        await pilot.pause()
+        app._tick()
+        await pilot.pause()
+        assert "in flight" not in facts(app)
+        assert "circuit restart_worker: OPEN" in facts(app)

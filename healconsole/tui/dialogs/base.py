@@ -12,6 +12,7 @@ from textual.widgets import Button, Input, Label, Static
 
 from healconsole.core.frozen import replace
 from healconsole.core.plan import ActPlan, ActRefused
+from healconsole.core.records import Corrupt
 from healconsole.core.snapshot import HealerState
 from healconsole.core.text import visible
 from healconsole.core.told import readable
@@ -47,7 +48,7 @@ class ActDialog(AskingDialog):
         self.plans: tuple[ActPlan, ...] = ()
         self.refused: tuple[str, ...] = ()
         self._planned: tuple[ActPlan, ...] = ()
-        """The last plans: what is now is shown of them while a field cannot be read."""
+        """The plans, of which what is now is shown also while a field cannot be read."""
 
     def compose(self) -> ComposeResult:
         """Facts on top, then what is asked, then the buttons."""
@@ -81,7 +82,7 @@ class ActDialog(AskingDialog):
         return f"{len(self.healers)} healers"
 
     def plan_for(self, healer: HealerState) -> ActPlan:
-        """Plan the act as it is chosen now.
+        """Plan the act as it is chosen now; anyhow, where a field cannot be read.
 
         Raises:
             ActRefused: it cannot be done on this healer.
@@ -126,24 +127,29 @@ class ActDialog(AskingDialog):
 
     def plan(self) -> None:
         """Plan for what is chosen now, on what was opened, and on the latest cycle."""
-        if self.wrong_field():
-            self.plans = self.refused = ()
-            return
         plans, refused = [], []
         for healer in map(self._with_latest_cycle, self.healers):
             try:
                 plans.append(self.plan_for(healer))
             except ActRefused as problem:
                 refused.append(str(problem))
-        self.plans = self._planned = tuple(plans)
-        self.refused = tuple(refused)
+        self._planned = tuple(plans)
+        self.plans, self.refused = (
+            ((), ()) if self.wrong_field() else (self._planned, tuple(refused))
+        )
 
     def _with_latest_cycle(self, healer: HealerState) -> HealerState:
-        """The state that is acted on stays the one that was shown; its loop goes on meanwhile."""
+        """The state that is acted on stays the one that was shown; its loop goes on meanwhile.
+
+        Claims are of the loop, but for those that are corrupt: an act may mend them.
+        """
         latest = self.console_app.healer(healer.id)
-        if latest is None or latest.cycle == healer.cycle:
+        if latest is None or (latest.cycle, latest.claims) == (healer.cycle, healer.claims):
             return healer
-        return replace(healer, cycle=latest.cycle, heartbeat=latest.heartbeat)
+        corrupt = [claim for claim in healer.claims if isinstance(claim, Corrupt)]
+        running = [claim for claim in latest.claims if not isinstance(claim, Corrupt)]
+        claims = (*corrupt, *running)
+        return replace(healer, cycle=latest.cycle, heartbeat=latest.heartbeat, claims=claims)
 
     def fact_lines(self, width: int) -> list[Line]:
         """What the dialog shows above its fields."""

@@ -19,6 +19,9 @@ from healconsole.tui.dialogs.choice import Choice
 from healconsole.tui.ports import Acts
 from healconsole.tui.widgets.field import Field
 
+_ANY = 1.0
+"""Seconds of a trip that is not done: of its plan only what is now is shown."""
+
 
 class TripDialog(ActDialog):
     """Trip one scope, or the whole healer."""
@@ -43,9 +46,8 @@ class TripDialog(ActDialog):
     def plan_for(self, healer: HealerState) -> ActPlan:
         """Plan the trip."""
         scope = self._scope.value
-        return self.acts.plan_trip(
-            healer, scope if isinstance(scope, str) else None, self._seconds()
-        )
+        seconds = _ANY if self.wrong_field() else self._seconds()
+        return self.acts.plan_trip(healer, scope if isinstance(scope, str) else None, seconds)
 
     def wrong_field(self) -> str:
         """Why the span cannot be read."""
