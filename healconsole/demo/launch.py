@@ -96,7 +96,7 @@ def _point_at(root: Path) -> None:
         print(
             f"healconsole demo: {pointer()} cannot be written ({problem.strerror}), so "
             "'healconsole demo fix' and 'demo env' will not find this demo; "
-            "the key F repairs it all the same",
+            "the key F (or what your keymap has for repair) repairs it all the same",
             file=sys.stderr,
         )
 

@@ -302,8 +302,9 @@ class ConsoleApp(FailingApp):
         """Return the first of the keys that ``key`` is bound to."""
         return self.keys_of(key).split(",", 1)[0]
 
-    def key_display(self, name: str) -> str:
-        """Return how a key is written on the screen."""
+    def key_display(self, key: Key) -> str:
+        """Return how the first of the keys that ``key`` is bound to is written on the screen."""
+        name = self.key_name(key)
         shown = self._displays.get(name)
         if shown is None:
             shown = self._displays[name] = self.get_key_display(Binding(name, ""))

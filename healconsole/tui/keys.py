@@ -48,6 +48,14 @@ BREAK = Key("break", "b", "break", "in the locks: take a lock away from its hold
 REDRAW = Key("redraw", "ctrl+l", "redraw", "paint the whole screen again")
 REPAIR = Key("repair", "F", "fix the cause", "demo only: repair what the bad deploy broke")
 
+UP = Key("up", "up,k", "up", "a line up")
+DOWN = Key("down", "down,j", "down", "a line down")
+PAGE_UP = Key("page-up", "pageup", "page up", "a page up")
+PAGE_DOWN = Key("page-down", "pagedown", "page down", "a page down")
+FIRST = Key("first", "home,g", "first", "to the first line")
+LAST = Key("last", "end,G", "last", "to the last line")
+"""What each list binds for itself, so that its cursor moves."""
+
 EVERYWHERE = (UNDO, APPROVE, AUDIT, LOCKS, HELP, QUIT)
 ACTS = (TRIP, RESET, DRY_RUN, RUN)
 ALL = (

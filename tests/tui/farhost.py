@@ -150,10 +150,17 @@ def reached(server: tuple[Path, int], tmp_path: Path) -> Far:
     return made
 
 
-def opened(far: Far, *before: str, healers: tuple[HealerState, ...] | None = None) -> Recording:
+def opened(
+    far: Far,
+    *before: str,
+    healers: tuple[HealerState, ...] | None = None,
+    keymap: dict[str, str] | None = None,
+) -> Recording:
     """The fleet's screen with ``far`` on it."""
     shown = healers or tuple(one for one in far.healers() if one.host == "far")
-    recording = Recording(Snapshot(host="fleet, 1 host", fleet=True, healers=shown), fleet=True)
+    recording = Recording(
+        Snapshot(host="fleet, 1 host", fleet=True, healers=shown), fleet=True, keymap=keymap
+    )
     desk = RemoteDesk(ANA, time.time, far.command(*before))
     recording.app.acts = recording.app.remote_acts = desk
     recording.now = time.time()

@@ -59,11 +59,15 @@ def make_site(place: Path) -> None:
             (place / "state" / name / "cb" / "restart_worker").write_text(breaker)
 
 
-def console(site: Path, clock: Callable[[], float] = time.time) -> ConsoleApp:
+def console(
+    site: Path,
+    clock: Callable[[], float] = time.time,
+    keymap: dict[str, str] | None = None,
+) -> ConsoleApp:
     """The console on the site, with a real desk that has this clock."""
     desk = OperatorDesk(site / "state", site / "audit.jsonl", OPERATOR, clock, "web-07")
     return ConsoleApp(
-        View(host="web-07", operator="ana", read_only=False),
+        View(host="web-07", operator="ana", read_only=False, keymap=keymap or {}),
         lambda on_snapshot: DirectFeed(site / "state", on_snapshot),
         time.time,
         acts=desk,

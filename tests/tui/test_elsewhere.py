@@ -18,13 +18,15 @@ from tests.tui.farhost import ANA, HEALERS, SIZE, Far, act, opened
 
 @pytest.mark.asyncio
 async def test_trip_reset_and_dry_run_on_another_host(far: Far) -> None:
-    recording = opened(far)
+    recording = opened(far, keymap={"undo": "f2"})
     async with recording.app.run_test(size=SIZE) as pilot:
         await pilot.pause()
         assert recording.app.screen.query_one(HealerTable).selected == "far/one"
         await pilot.press("t")
         text = await act(pilot, recording, "far/one")
         assert "1 of 1 done" in text
+        said = [note.message for note in recording.app._notifications]
+        assert said == ["trip: 1 of 1 done   (f2 takes the last one back)"]
         await pilot.press("escape", "d")
         text = await act(pilot, recording)
         assert "1 of 1 done" in text

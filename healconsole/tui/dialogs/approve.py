@@ -20,7 +20,7 @@ from healconsole.core.text import visible
 from healconsole.core.told import readable
 from healconsole.engine.operators import OperatorDesk
 from healconsole.stores.apply import Applied
-from healconsole.tui.dialogs.asking import AskingDialog, field
+from healconsole.tui.dialogs.asking import TOLD, AskingDialog, field
 from healconsole.tui.dialogs.choice import Choice
 from healconsole.tui.dialogs.factlines import labelled
 from healconsole.tui.ports import Acts
@@ -217,7 +217,7 @@ class ApproveDialog(AskingDialog):
         # No `u` for it: what took two persons is not taken back by one who is in passing.
         app.session.overtaken(request.healer_id)
         app.session.changes += 1
-        app.say(f"approved: {request.verb} {request.target}: {summary}")
+        app.say(f"approved: {request.verb} {request.target}: {visible(summary, TOLD)}")
         if applied.unlogged:
             app.say(f"{request.target}: {applied.unlogged}", bad=True)
         self.dismiss()

@@ -34,6 +34,8 @@ AROUND = 4
 """Columns of its border and padding."""
 FRAME = 6
 """Rows of border, heading, hint (two) and buttons."""
+TOLD = 200
+"""Characters of what an act changed that are told after it: a note covers what is below it."""
 
 _LEAVE = "esc: leave everything as it is"
 

@@ -12,12 +12,12 @@ from textual.widgets import Button, Input, Label, Static
 
 from healconsole.core.frozen import replace
 from healconsole.core.plan import ActPlan, ActRefused
-from healconsole.core.records import Corrupt
+from healconsole.core.records import ClaimRecord, Corrupt
 from healconsole.core.snapshot import HealerState
 from healconsole.core.text import visible
 from healconsole.core.told import readable
 from healconsole.tui import keys
-from healconsole.tui.dialogs.asking import AskingDialog
+from healconsole.tui.dialogs.asking import TOLD, AskingDialog
 from healconsole.tui.dialogs.choice import Choice
 from healconsole.tui.dialogs.factlines import now_lines, plan_lines, several_lines
 from healconsole.tui.dialogs.secondperson import (
@@ -31,9 +31,6 @@ from healconsole.tui.ports import Acts
 from healconsole.tui.widgets.cells import Line
 from healconsole.tui.widgets.cellview import CellView
 from healconsole.tui.widgets.field import Field
-
-_TOLD = 200
-"""Characters of what an act changed that are told after it: a note covers what is below it."""
 
 
 class ActDialog(AskingDialog):
@@ -146,9 +143,10 @@ class ActDialog(AskingDialog):
         latest = self.console_app.healer(healer.id)
         if latest is None or (latest.cycle, latest.claims) == (healer.cycle, healer.claims):
             return healer
-        corrupt = [claim for claim in healer.claims if isinstance(claim, Corrupt)]
-        running = [claim for claim in latest.claims if not isinstance(claim, Corrupt)]
-        claims = (*corrupt, *running)
+        claims: tuple[ClaimRecord | Corrupt, ...] = (
+            *(claim for claim in healer.claims if isinstance(claim, Corrupt)),
+            *(claim for claim in latest.claims if not isinstance(claim, Corrupt)),
+        )
         return replace(healer, cycle=latest.cycle, heartbeat=latest.heartbeat, claims=claims)
 
     def fact_lines(self, width: int) -> list[Line]:
@@ -253,9 +251,9 @@ class ActDialog(AskingDialog):
         app.session.done.extend(done)
         app.session.changes += len(done)
         app.poke()
-        undo = app.key_display(app.key_name(keys.UNDO))
+        undo = app.key_display(keys.UNDO)
         for act in done:
-            summary = visible(act.summary, _TOLD)
+            summary = visible(act.summary, TOLD)
             app.say(f"{act.verb} {act.healer}: {summary}   ({undo} takes it back)")
         for healer, said in unlogged.items():
             app.say(f"{healer}: {said}", bad=True)

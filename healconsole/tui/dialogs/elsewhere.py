@@ -12,6 +12,7 @@ from healconsole.core.remoteanswer import Came, RemoteAnswer
 from healconsole.core.snapshot import HealerState
 from healconsole.core.told import readable
 from healconsole.engine.remote import RemoteDesk, undo_of
+from healconsole.tui import keys
 from healconsole.tui.dialogs.base import ActDialog
 from healconsole.tui.dialogs.dryrun import DryRunDialog
 from healconsole.tui.dialogs.factlines import labelled
@@ -93,7 +94,8 @@ class Elsewhere(ActDialog):
         said = f"{came.count(Came.DONE)} of {len(came)} done"
         if all(one is Came.DONE for one in came):
             acts = [answer.act for answer in self.answers.values() if answer is not None]
-            back = "   (u takes the last one back)" if any(acts) else ""
+            undo = app.key_display(keys.UNDO)
+            back = f"   ({undo} takes the last one back)" if any(acts) else ""
             app.say(f"{self.VERB.lower()}: {said}{back}")
         self.query_one("#act", Button).remove_class("-ready")
         self.query_one("#cancel-hint", Static).update("esc close")

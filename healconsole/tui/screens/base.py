@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
 def key_hint(app: ConsoleApp, key: Key, *, works: bool) -> KeyHint:
     """Return what the key bar shows of a key, as it is bound now."""
-    name = app.key_name(key)
-    return KeyHint(app.key_display(name), key.does, works, name)
+    return KeyHint(app.key_display(key), key.does, works, app.key_name(key))
 
 
 BELOW_S = 0.25

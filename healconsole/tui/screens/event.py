@@ -32,7 +32,10 @@ class EventScreen(ConsoleModal[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         keys.binding(keys.COPY),
-        Binding("enter,q", "back", "close", show=False),
+        *(
+            Binding(key.keys, "back", "close", show=False, id=key.id)
+            for key in (keys.OPEN, keys.QUIT)
+        ),
     ]
     SHOWN_KEYS = (keys.COPY, keys.BACK)
 

@@ -72,11 +72,12 @@ class HealerScreen(ActingScreen):
         about = healer.catalog.description if healer is not None and healer.catalog else ""
         self.query_one("#healer-rule", Rule).label(self.healer_name, about, whole_title=True)
         self.query_one("#parts", Pager).draw()
+        audit = app.key_display(keys.AUDIT)
         self.query_one(TailPane).show(
             of_healer(snapshot.audit.lines, *self._named()),
             longest=12,
             utc_offset_s=app.view.utc_offset_s,
-            empty="none among the newest lines of the log; a shows the whole log",
+            empty=f"none among the newest lines of the log; {audit} shows the whole log",
         )
 
     def action_back(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -26,10 +27,9 @@ _GROUPS: tuple[tuple[str, tuple[Key, ...]], ...] = (
     ("In the locks", (keys.BREAK,)),
     ("Everywhere", (keys.BACK, keys.HELP, keys.REDRAW, keys.QUIT)),
 )
-_FIXED = (
-    ("↑ ↓  k j", "move; page up and page down; home, end"),
-    ("ctrl+p", "every verb by name"),
-)
+_MOVES = ((keys.UP, keys.DOWN), (keys.PAGE_UP, keys.PAGE_DOWN), (keys.FIRST, keys.LAST))
+_KEYS = 9
+"""Columns of the keys; more of them have a line of their own."""
 _SIGNS = (
     ("✖", "stopped: the circuit is open, or a file cannot be read"),
     ("!", "asks for attention: stale, failing, half-open, held"),
@@ -45,7 +45,7 @@ class HelpScreen(ConsoleModal[None]):
     """The keys as they are bound now, after the keymap of the configuration."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("question_mark,q", "back", "close", show=False)
+        Binding(key.keys, "back", "close", show=False, id=key.id) for key in (keys.HELP, keys.QUIT)
     ]
 
     def __init__(self, also: Mapping[str, Sequence[Key]] | None = None) -> None:
@@ -59,28 +59,47 @@ class HelpScreen(ConsoleModal[None]):
 
     def more_hints(self) -> Iterable[KeyHint]:
         """Say that there is more than fits a low terminal."""
-        return (KeyHint("↑ ↓", "scroll", works=True, press="down"),)
+        app = self.console_app
+        up, down = app.key_display(keys.UP), app.key_display(keys.DOWN)
+        return (KeyHint(f"{up} {down}", "scroll", works=True, press=app.key_name(keys.DOWN)),)
 
     def _drawn(self, width: int) -> list[Line]:
         lines: list[Line] = []
         for title, group in (*_GROUPS, *self._also.items()):
             lines.append((gap(1), cell(title, "head")))
             for key in group:
-                spelled = self.app.get_key_display(Binding(self.console_app.keys_of(key), ""))
-                lines += _entry(spelled, key.help, width)
+                lines += _entry(", ".join(self._spelled(key)), key.help, width)
             if title == "Everywhere":
-                for spelled, says in _FIXED:
-                    lines += _entry(spelled, says, width)
+                lines += self._moves(width)
+                lines += _entry("ctrl+p", "every verb by name", width)
             lines.append(())
         lines.append((gap(1), cell("Signs", "head")))
         for sign, says in _SIGNS:
             lines += _entry(sign, says, width)
         return lines
 
+    def _spelled(self, key: Key) -> list[str]:
+        app = self.console_app
+        return [app.get_key_display(Binding(each, "")) for each in app.keys_of(key).split(",")]
+
+    def _moves(self, width: int) -> list[Line]:
+        """What moves, in both directions: the first keys of each, then the others."""
+        lines, pages, ends = (
+            [
+                " ".join(filter(None, pair))
+                for pair in zip_longest(*map(self._spelled, both), fillvalue="")
+            ]
+            for both in _MOVES
+        )
+        by_more = f"by pages: {' or '.join(pages)}; to the first, the last: {' or '.join(ends)}"
+        return _entry("  ".join(lines), f"move; {by_more}", width)
+
 
 def _entry(key: str, says: str, width: int) -> list[Line]:
-    parts = folded(says, max(20, width - 15))
-    return [
-        (gap(3), fit(key if index == 0 else "", 9, "info"), gap(1), cell(part))
+    parts = folded(says, max(20, width - _KEYS - 6))
+    alone = cell(key).width > _KEYS
+    lines: list[Line] = [(gap(3), cell(key, "info"))] if alone else []
+    return lines + [
+        (gap(3), fit(key if index == 0 and not alone else "", _KEYS, "info"), gap(1), cell(part))
         for index, part in enumerate(parts)
     ]

@@ -112,7 +112,7 @@ class HomeScreen(ActingScreen):
         at_length = self.has_class("-wide") and self.has_class("-high")
         if self._filter and not table.order and app.board.order:
             self.query_one("#answer-rule", Rule).label("What to do")
-            esc = app.key_display(app.key_name(keys.BACK))
+            esc = app.key_display(keys.BACK)
             said = f"no healer matches /{self._filter}; {esc} takes the filter away"
             self.query_one(Answer).say(said)
             return
@@ -267,8 +267,7 @@ class HomeScreen(ActingScreen):
         self.query_one("#top-rule", Rule).label("", "  ".join(filter(None, notes)))
 
     def _held_words(self) -> str:
-        app = self.console_app
-        return f"order kept since the act: {app.key_display(app.key_name(keys.SETTLE))} sorts"
+        return f"order kept since the act: {self.console_app.key_display(keys.SETTLE)} sorts"
 
     def _fit(self, table: HealerTable, number: int) -> None:
         """Give the table the rows that it needs, and leave the better half to the rest."""

@@ -44,7 +44,8 @@ class LocksScreen(ConsoleScreen):
         self.query_one("#locks-rule", Rule).label("Fleet locks", _counted(snapshot, len(dead)))
         table = self.query_one(LockTable)
         width = table.size.width or self.app.size.width
-        table.show(_above(snapshot, now, width), snapshot.locks, dead, now)
+        mends = f"{self.console_app.key_display(keys.BREAK)} breaks it"
+        table.show(_above(snapshot, now, width), snapshot.locks, dead, now, mends)
 
     def why_not(self, key: Key) -> str:
         """Return why a key would not work now; empty if it would."""

@@ -43,9 +43,17 @@ class LockTable(CellView, can_focus=True):
         return next((lock for lock in self._locks if lock.key == self._key), None)
 
     def show(
-        self, above: Sequence[Line], locks: Sequence[Lock], dead: Mapping[str, str], now: float
+        self,
+        above: Sequence[Line],
+        locks: Sequence[Lock],
+        dead: Mapping[str, str],
+        now: float,
+        mends: str,
     ) -> None:
-        """Show ``locks`` below the lines ``above``; ``dead`` says by key whose holder is gone."""
+        """Show ``locks`` below the lines ``above``; ``dead`` says by key whose holder is gone.
+
+        What ends such a lock is said by ``mends``.
+        """
         width = self.size.width or self.app.size.width
         self._locks = tuple(locks)
         if self.selected is None:
@@ -57,7 +65,7 @@ class LockTable(CellView, can_focus=True):
             self._at.append(len(lines))
             lines.append(_line(lock, key_width, holder, now, ghost=lock.key in dead))
             if lock.key in dead:
-                lines.append((gap(5), cell(f"GHOST: {dead[lock.key]}; b breaks it", "alarm")))
+                lines.append((gap(5), cell(f"GHOST: {dead[lock.key]}; {mends}", "alarm")))
         self.show_lines(lines)
         self._mark()
 
