@@ -3,7 +3,7 @@
 For each class the standard library writes and compiles the source of seven methods, 0.8 ms on a
 machine that starts Python in 17, and it imports ``inspect`` to do so. A command that runs every
 minute on every host needs fifty of these classes, so that was a third of its start. Here a class
-has one method of its own, ``__init__``; the others are shared.
+has one method of its own, ``__init__``, made with its first record; the others are shared.
 
 To whoever asks, a record is a dataclass: ``dataclasses.fields``, ``replace`` and ``asdict`` take
 it, and so do ``copy``, ``pickle`` and pattern matching.
@@ -103,10 +103,10 @@ class _FrozenType(type):
         namespace.setdefault("__match_args__", tuple(specs))
         if "__eq__" in namespace:
             namespace.setdefault("__hash__", Frozen.__hash__)
-        made: Any = super().__new__(mcs, name, bases, namespace, **options)
         if "__init__" not in namespace:
-            made.__init__ = _init_of(made, specs)
-        return made  # type: ignore[no-any-return]
+            _refuse_disorder(specs)
+            namespace["__init__"] = _InitOnce()
+        return super().__new__(mcs, name, bases, namespace, **options)
 
 
 class Frozen(metaclass=_FrozenType):
@@ -208,12 +208,36 @@ def _spec_of(name: str, value: Any, kind: object) -> _Spec:  # noqa: ANN401 - as
     return spec
 
 
-def _init_of(kind: type, specs: dict[str, _Spec]) -> Callable[..., None]:
-    """The ``__init__`` of a record's class; it sets the slots past ``__setattr__``.
+def _refuse_disorder(specs: dict[str, _Spec]) -> None:
+    """Raise ``TypeError`` if a field without a default follows one that has one."""
+    optional = False
+    for name, spec in specs.items():
+        has_default = spec.default is not _MISSING or spec.factory is not _MISSING
+        if optional and not has_default:
+            raise TypeError(f"non-default argument {name!r} follows default argument")
+        optional = has_default
 
-    Raises:
-        TypeError: a field without a default follows one that has one.
+
+class _InitOnce:
+    """Stands for the ``__init__`` of a record's class until somebody asks for it.
+
+    To compile one costs as much as to make the rest of the class, and no command makes a record of
+    every class that it loads.
     """
+
+    __slots__ = ("_kind",)
+
+    def __set_name__(self, kind: type[Frozen], _name: str) -> None:
+        self._kind = kind
+
+    def __get__(self, record: object, _asked: object) -> Callable[..., None]:
+        kind: Any = self._kind
+        init = kind.__init__ = _init_of(kind, kind._specs)
+        return init if record is None else init.__get__(record)  # type: ignore[no-any-return]
+
+
+def _init_of(kind: type, specs: dict[str, _Spec]) -> Any:  # noqa: ANN401 - a function
+    """The ``__init__`` of a record's class; it sets the slots past ``__setattr__``."""
     given: dict[str, Any] = {"_missing": _MISSING}
     parameters, body = [], []
     for name, spec in specs.items():
@@ -226,8 +250,6 @@ def _init_of(kind: type, specs: dict[str, _Spec]) -> Callable[..., None]:
         elif spec.default is not _MISSING:
             given[f"_or_{name}"] = spec.default
             parameters.append(f"{name}=_or_{name}")
-        elif parameters and "=" in parameters[-1]:
-            raise TypeError(f"non-default argument {name!r} follows default argument")
         else:
             parameters.append(name)
         body.append(f"_set_{name}(self, {value})")
@@ -245,7 +267,7 @@ def _init_of(kind: type, specs: dict[str, _Spec]) -> Callable[..., None]:
     init: Any = scope["make"](**given)
     init.__qualname__ = f"{kind.__qualname__}.__init__"
     init.__annotations__ = {name: spec.type for name, spec in specs.items()} | {"return": None}
-    return init  # type: ignore[no-any-return]
+    return init
 
 
 @cache
