@@ -8,16 +8,17 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple, NoReturn, TypeVar
+from typing import Any, Final, NamedTuple, NoReturn, TypeVar
 
 from healconsole.cli.completing import completes
 from healconsole.cli.errors import USAGE
 from healconsole.core.ages import parse_duration
+from healconsole.core.pattern import pattern
 from healconsole.core.text import visible
 
 T = TypeVar("T")
 
-_NUMBER: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?", re.ASCII)
+_NUMBER: Final = pattern(r"[0-9]{1,9}(\.[0-9]{1,6})?", re.ASCII)
 
 
 class CommonOption(NamedTuple):
@@ -82,10 +83,17 @@ def _columns() -> int:
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """A parser that says what is wrong in one line; the whole page is a ``--help`` away."""
+    """A parser that says what is wrong in one line; the whole page is a ``--help`` away.
+
+    One of a command that the command line has not ``named`` is asked nothing, and is not made.
+    """
 
     usage_code = USAGE
     """What the program ends with if the command line cannot be understood."""
+
+    def __init__(self, *, named: bool = True, **given: Any) -> None:  # noqa: ANN401 - argparse's
+        if named:
+            super().__init__(**given)
 
     def parse_known_args(  # type: ignore[override] # its overloads are of no use here
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None

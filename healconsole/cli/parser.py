@@ -162,9 +162,9 @@ def build_parser(words: Collection[str] | None = None) -> argparse.ArgumentParse
     """The parser of the program.
 
     Args:
-        words: the command line that it is for: a command that is not in it gets no options,
-            which would take longer than to import half of the program. None: every command
-            gets its own.
+        words: the command line that it is for: a command that is not in it has its name here
+            and no parser, which would take longer than to import half of the program. None:
+            every command gets its own.
     """
     common = common_options()
     parser = OneLineParser(
@@ -185,7 +185,7 @@ def build_parser(words: Collection[str] | None = None) -> argparse.ArgumentParse
     )
     for command in _COMMANDS:
         if words is not None and command.name not in words:
-            commands.add_parser(command.name, help=command.says, add_help=False)
+            commands.add_parser(command.name, help=command.says, named=False)
             continue
         sub = commands.add_parser(
             command.name,

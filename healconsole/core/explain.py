@@ -12,6 +12,7 @@ from healconsole.core.halt import stopped
 from healconsole.core.intent import InvalidIntent, bucket_number, marker_key, parse_intent
 from healconsole.core.limits import limits_of
 from healconsole.core.mode import environment_of, reads_overrides
+from healconsole.core.pattern import pattern
 from healconsole.core.records import (
     BreakerRecord,
     BucketRecord,
@@ -31,10 +32,10 @@ ANY = "(any)"
 """Stands for an intent where none was ever seen. Its scope is that of the first breaker."""
 
 # What the reasons of the contract say about the time left; the sentence says it in its own way.
-_TIME_LEFT = re.compile(
+_TIME_LEFT = pattern(
     r"(?:,? not again for|,? one in| for at most| for|,)? (?:[0-9]+ s)(?: more)?$", re.ASCII
 )
-_COUNTED = re.compile(r"^[0-9]+ of [0-9]+ failed, ", re.ASCII)
+_COUNTED = pattern(r"^[0-9]+ of [0-9]+ failed, ", re.ASCII)
 
 
 def explain(healer: HealerState, snapshot: Snapshot, intent: str | None, now: float) -> Verdict:
@@ -157,6 +158,8 @@ def _intent(healer: HealerState, text: str) -> Intent:
 def _marker(
     healer: HealerState, intent: Intent, n: int, bucket: int
 ) -> MarkerRecord | Corrupt | None:
+    if not healer.marker_keys:  # then no hash is computed, nor the library loaded for it
+        return None
     key = marker_key(intent.text, n)
     if key not in healer.marker_keys:
         return None

@@ -1,18 +1,22 @@
 """Draws of a screen only the stretches that changed.
 
 Textual's compositor draws, for two digits in two corners of the screen, every row of every widget
-in between, and cuts all of it into pieces. Here each stretch that changed is asked of the widget
-that is in front there, and of no other.
+in between, and cuts all of it into pieces; and for a whole screen also what is behind others. Here
+each stretch that changed is asked of the widget that is in front there, and of no other.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Protocol, runtime_checkable
+from itertools import groupby
+from typing import Protocol, cast, runtime_checkable
 
+from rich.console import RenderableType
 from textual._compositor import Compositor, CompositorUpdate
+from textual._context import visible_screen_stack
 from textual.geometry import Region
+from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -37,6 +41,19 @@ class SpansUpdate(CompositorUpdate):
 
 class SpanCompositor(Compositor):
     """Textual's compositor, but for how it draws what changed. It has no public place for this."""
+
+    def render_update(
+        self,
+        full: bool = False,
+        screen_stack: list[Screen[object]] | None = None,
+        simplify: bool = False,
+    ) -> RenderableType | None:
+        """Draw what was marked, be it everything; ``full`` is for pictures, not for terminals."""
+        if full:
+            return super().render_update(full, screen_stack, simplify)
+        visible_screen_stack.set(screen_stack or [])
+        # Textual itself takes its updates for renderables, though they render in another way.
+        return cast("RenderableType | None", self.render_partial_update())
 
     def render_partial_update(self) -> SpansUpdate | None:  # type: ignore[override]
         """Draw what was marked since the last time; None if nothing was."""
@@ -94,4 +111,16 @@ class SpanCompositor(Compositor):
 def _drawn(widget: Widget, spans: list[Span]) -> Iterable[Strip]:
     if isinstance(widget, DrawsSpans):
         return widget.render_spans(spans)
-    return [widget.render_lines(Region(first, row, end - first, 1))[0] for row, first, end in spans]
+    return [strip for region in _joined(spans) for strip in widget.render_lines(region)]
+
+
+def _joined(spans: list[Span]) -> Iterator[Region]:
+    """The spans as regions, in order: rows with the same columns below each other are one.
+
+    >>> list(_joined([(1, 0, 8), (2, 0, 8), (4, 0, 8)]))
+    [Region(x=0, y=1, width=8, height=2), Region(x=0, y=4, width=8, height=1)]
+    """
+    for _, group in groupby(enumerate(spans), lambda each: (each[1][0] - each[0], *each[1][1:])):
+        rows = [span for _, span in group]
+        row, first, end = rows[0]
+        yield Region(first, row, end - first, len(rows))
