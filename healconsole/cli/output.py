@@ -8,18 +8,18 @@ would obey.
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Sequence
 from typing import Final
 
+from healconsole.core.pattern import pattern
 from healconsole.core.text import visible
 
 PLAIN_WIDTH: Final = 80
 """Columns of a terminal that does not tell its width."""
 
 _SGR: Final = {"bad": "31", "warn": "33", "good": "32", "dim": "2", "head": "1"}
-_OBEYED_BY_TERMINALS: Final = re.compile(
+_OBEYED_BY_TERMINALS: Final = pattern(
     "[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
 )
 

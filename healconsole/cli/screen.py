@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
+from healconsole.cli.absent import absent
 from healconsole.cli.errors import UsageError
 from healconsole.cli.settings import configure, fleet_redis, settings
 from healconsole.core.snapshot import Snapshot, SourceHealth
@@ -59,6 +60,7 @@ def _open(config: Config, *, wall: bool = False, repair: Callable[[], str] | Non
     feed = Feed(config, time.time, relay)
     first = feed.first()
 
+    _load_event_loop()
     from healconsole.cli.session import show
     from healconsole.tui.creating import create_app
 
@@ -69,7 +71,17 @@ def _open(config: Config, *, wall: bool = False, repair: Callable[[], str] | Non
     return show(create_app(config, feed_for, time.time, wall=wall, repair=repair, first=first))
 
 
+def _load_event_loop() -> None:
+    """Load asyncio without what it needs for TLS, which the console speaks in threads, if at all.
+
+    That is OpenSSL, and as much of the start as to read the state of fifty healers.
+    """
+    with absent("ssl"):
+        import asyncio  # noqa: F401 - the others find it loaded
+
+
 def _open_fleet(config: Config, *, wall: bool) -> int:
+    _load_event_loop()
     from healconsole.cli.session import show
     from healconsole.stores.fleetfeed import FleetFeed
     from healconsole.stores.fleethistory import FleetHistory

@@ -6,12 +6,14 @@ import math
 import re
 from datetime import UTC, datetime, timedelta, timezone
 
+from healconsole.core.pattern import pattern
+
 MINUTE = 60
 HOUR = 3600
 DAY = 86_400
 
 _UNITS = {"d": DAY, "h": HOUR, "m": MINUTE, "s": 1}
-_DURATION = re.compile(
+_DURATION = pattern(
     r"(?:(?P<d>\d{1,6}(?:\.\d{1,6})?)d)?(?:(?P<h>\d{1,7}(?:\.\d{1,6})?)h)?"
     r"(?:(?P<m>\d{1,8}(?:\.\d{1,6})?)m)?(?:(?P<s>\d{1,9}(?:\.\d{1,6})?)s)?",
     re.ASCII,

@@ -5,12 +5,12 @@ What is hashed and what a reader may conclude: docs/contract.md, "The chain".
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 import orjson
 
 from healconsole.core.frozen import Frozen
+from healconsole.core.pattern import pattern
 
 HASH_DIGITS: Final = 32
 """Hex digits of a hash: the first 128 bits of a SHA-256."""
@@ -22,9 +22,9 @@ LINK_ROOM: Final = len(',"prev":"","hash":""') + 2 * HASH_DIGITS
 """Bytes by which a link makes a line longer, at most."""
 
 _DIGITS: Final = b"0123456789abcdef"
-_TRAILER: Final = re.compile(rb',"hash":"([0-9a-f]{32})"\}\n?\Z')
-_TRAILERS: Final = re.compile(rb',"hash":"([0-9a-f]{32})"\}(?:\n|\Z)')
-_PREV: Final = re.compile(rb',"prev":"([0-9a-f]{32}|)"\Z')
+_TRAILER: Final = pattern(rb',"hash":"([0-9a-f]{32})"\}\n?\Z')
+_TRAILERS: Final = pattern(rb',"hash":"([0-9a-f]{32})"\}(?:\n|\Z)')
+_PREV: Final = pattern(rb',"prev":"([0-9a-f]{32}|)"\Z')
 _OURS: Final = b'{"v":'
 
 

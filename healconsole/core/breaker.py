@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 
 from healconsole.core.fields import (
     BLANKS,
@@ -16,13 +15,14 @@ from healconsole.core.fields import (
     mismatch,
 )
 from healconsole.core.frozen import Frozen
+from healconsole.core.pattern import pattern
 from healconsole.core.records import BreakerRecord, Corrupt, Policy
 from healconsole.core.words import Circuit
 
 UNTIL_RESET = 32_503_680_000
 """``last_failure`` of a trip without an end (the year 3000): it holds a legacy reader too."""
 
-_LINE = re.compile(
+_LINE = pattern(
     f"{COUNT}{BLANKS}{EPOCH}"
     f"(?:{BLANKS}{POSITIVE}{BLANKS}{SECONDS}{BLANKS}(closed|open|half-open|forced-open)"
     f"{BLANKS}{EPOCH})?"

@@ -7,7 +7,6 @@ differs between bash and Python.
 from __future__ import annotations
 
 import math
-import re
 
 from healconsole.core.fields import (
     BLANKS,
@@ -19,9 +18,10 @@ from healconsole.core.fields import (
     micro,
     mismatch,
 )
+from healconsole.core.pattern import pattern
 from healconsole.core.records import MICRO, BucketRecord, Corrupt, Policy
 
-_LINE = re.compile(f"{EPOCH}{BLANKS}{DECIMAL}(?:{BLANKS}{DECIMAL}{BLANKS}{POSITIVE})?")
+_LINE = pattern(f"{EPOCH}{BLANKS}{DECIMAL}(?:{BLANKS}{DECIMAL}{BLANKS}{POSITIVE})?")
 
 
 def parse_bucket(raw: bytes, path: str) -> BucketRecord | Corrupt:

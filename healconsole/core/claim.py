@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import re
-
 from healconsole.core.fields import BLANKS, DECIMAL, EPOCH, format_micro, micro, mismatch
 from healconsole.core.intent import InvalidIntent, parse_intent
+from healconsole.core.pattern import pattern
 from healconsole.core.records import ClaimRecord, Corrupt
 from healconsole.core.scopes import is_scope_file_name
 
 MAX_CLAIM_BYTES = 4096
 
-_LINE = re.compile(
+_LINE = pattern(
     f"v1{BLANKS}([1-9][0-9]{{0,9}}){BLANKS}(0|[1-9][0-9]{{0,18}}){BLANKS}([0-9a-f]{{8}})"
     f"{BLANKS}{EPOCH}{BLANKS}([0-9a-f]{{64}}){BLANKS}([!-~]+){BLANKS}([01])"
     f"{BLANKS}{EPOCH}{BLANKS}{DECIMAL}{BLANKS}([!-~](?:[ -~]*[!-~])?)"
 )
-_ESCAPE = re.compile(rb"%([0-9A-F]{2})")
-_STRAY_PERCENT = re.compile(r"%(?![0-9A-F]{2})")
+_ESCAPE = pattern(rb"%([0-9A-F]{2})")
+_STRAY_PERCENT = pattern(r"%(?![0-9A-F]{2})")
 _QUOTED = tuple(
     f"%{byte:02X}" if byte == 0x25 or not 0x20 <= byte <= 0x7E else chr(byte) for byte in range(256)
 )

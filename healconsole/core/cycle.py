@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,13 +16,14 @@ from healconsole.core.fields import (
     parse_micro,
 )
 from healconsole.core.intent import InvalidIntent, parse_intent
+from healconsole.core.pattern import pattern
 from healconsole.core.records import MICRO, Corrupt, CycleRecord, Policy, VerdictRecord
 from healconsole.core.text import encodable
 from healconsole.core.words import Library
 
 MAX_CYCLE_BYTES = 65_536
 _STATUS_BYTES = 250
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = pattern(r"[\x00-\x1f\x7f]")
 
 _WHOLE = (
     *("burst", "max_failures", "cooldown", "bucket", "fleet_lock_ttl", "fleet_burst"),

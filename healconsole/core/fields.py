@@ -6,8 +6,7 @@ other scripts) is refused, so that both languages see the same value or none at 
 
 from __future__ import annotations
 
-import re
-
+from healconsole.core.pattern import pattern
 from healconsole.core.records import MICRO, Corrupt
 
 STATE_FILE_LIMIT = 4096
@@ -26,9 +25,9 @@ MAX_COUNT = 999_999
 MAX_SECONDS = 999_999_999
 MAX_MICRO = 999_999_999_999
 
-_EPOCH = re.compile(EPOCH)
-_COUNT = re.compile(COUNT)
-_DECIMAL = re.compile(DECIMAL)
+_EPOCH = pattern(EPOCH)
+_COUNT = pattern(COUNT)
+_DECIMAL = pattern(DECIMAL)
 
 
 class FieldError(ValueError):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import fnmatch
-import re
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 
+from healconsole.core.pattern import pattern
 from healconsole.core.view import HealerRow, counts
 
 
@@ -54,7 +54,7 @@ def heading(name: str, rows: Iterable[HealerRow]) -> str:
     return f"{name}  {said}" if said else name
 
 
-_TERM = re.compile(r"(?:(host|healer|state|mode):)?(\S+)")
+_TERM = pattern(r"(?:(host|healer|state|mode):)?(\S+)")
 
 
 def row_filter(text: str) -> Callable[[HealerRow], bool]:

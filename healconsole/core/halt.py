@@ -11,14 +11,15 @@ from collections.abc import Iterable
 
 from healconsole.core.fields import EPOCH
 from healconsole.core.frozen import Frozen
+from healconsole.core.pattern import pattern
 from healconsole.core.records import Corrupt
 
 FLEET = ""
 """Target of the stop that is for everybody."""
 MAX_REASON = 1_024
 
-_HALT = re.compile(rf"{EPOCH} {EPOCH} ([A-Za-z0-9._@-]{{1,64}}) (.{{1,{MAX_REASON}}})", re.DOTALL)
-_TARGET = re.compile(r"healer:[A-Za-z0-9][A-Za-z0-9._-]{0,63}|host:[A-Za-z0-9._*?-]{1,255}")
+_HALT = pattern(rf"{EPOCH} {EPOCH} ([A-Za-z0-9._@-]{{1,64}}) (.{{1,{MAX_REASON}}})", re.DOTALL)
+_TARGET = pattern(r"healer:[A-Za-z0-9][A-Za-z0-9._-]{0,63}|host:[A-Za-z0-9._*?-]{1,255}")
 
 
 class HaltRecord(Frozen):

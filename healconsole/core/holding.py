@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from healconsole.core.ages import age
 from healconsole.core.frozen import Frozen
+from healconsole.core.pattern import pattern
 from healconsole.core.records import ClaimRecord
 from healconsole.core.snapshot import HealerState, Lock, Snapshot
 from healconsole.core.standing import DEFAULT_THRESHOLDS, Thresholds, heartbeat_age
 
-_TOKEN = re.compile(r"([^/]+)/([^/]+)/([0-9]{1,10})/([^/]+)")
+_TOKEN = pattern(r"([^/]+)/([^/]+)/([0-9]{1,10})/([^/]+)")
 
 
 class Holder(Frozen):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-import re
 
+from healconsole.core.pattern import pattern
 from healconsole.core.verdict import Intent
 
 MAX_INTENT_BYTES = 1024
 
 # C0, DEL and C1. Other white space than U+0020 is either among them or an ordinary
 # character: what bash calls a space depends on its locale, a byte does not.
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+_CONTROL = pattern("[\x00-\x1f\x7f-\x9f]")
 
 
 class InvalidIntent(ValueError):  # noqa: N818 - says what it is about: the intent

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 from healconsole.core.fields import BLANKS, EPOCH, line_of, mismatch
+from healconsole.core.pattern import pattern
 from healconsole.core.records import Corrupt, OverrideRecord
 
 OPERATOR = r"([A-Za-z0-9._@-]{1,64})"
 
-_LINE = re.compile(f"(on|off){BLANKS}{EPOCH}{BLANKS}{EPOCH}{BLANKS}{OPERATOR}")
-_OPERATOR = re.compile(OPERATOR)
+_LINE = pattern(f"(on|off){BLANKS}{EPOCH}{BLANKS}{EPOCH}{BLANKS}{OPERATOR}")
+_OPERATOR = pattern(OPERATOR)
 
 
 def parse_override(raw: bytes, path: str) -> OverrideRecord | Corrupt:

@@ -7,17 +7,17 @@ millionths (``*_micro``), so that bash and Python compute the same number.
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 
 from healconsole.core.frozen import Frozen
+from healconsole.core.pattern import pattern
 from healconsole.core.words import Circuit, Library
 
 STAGES = ("dev", "dry-run", "canary", "10%", "25%", "50%", "100%")
 """Steps of a rollout; ``core.stage`` says which hosts are in."""
 
-_HOSTS = re.compile(r"[A-Za-z0-9._*?-]{1,255}(?:[ ,]+[A-Za-z0-9._*?-]{1,255})*")
-_STORM_LIMIT = re.compile(r"[1-9][0-9]{0,5}|(?:100|[1-9]?[0-9])%")
+_HOSTS = pattern(r"[A-Za-z0-9._*?-]{1,255}(?:[ ,]+[A-Za-z0-9._*?-]{1,255})*")
+_STORM_LIMIT = pattern(r"[1-9][0-9]{0,5}|(?:100|[1-9]?[0-9])%")
 
 MICRO = 1_000_000
 """Micro-tokens in one token."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
+from healconsole.core.pattern import pattern
 
-_HEALER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_PLAIN = re.compile(r"[A-Za-z0-9_=,@:+-][A-Za-z0-9_=,@:+.-]{0,179}")
-_ESCAPE = re.compile(rb"%([0-9A-F]{2})")
-_STRAY_PERCENT = re.compile(r"%(?![0-9A-F]{2})")
-_FILE_NAME = re.compile(
+_HEALER = pattern(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_PLAIN = pattern(r"[A-Za-z0-9_=,@:+-][A-Za-z0-9_=,@:+.-]{0,179}")
+_ESCAPE = pattern(rb"%([0-9A-F]{2})")
+_STRAY_PERCENT = pattern(r"%(?![0-9A-F]{2})")
+_FILE_NAME = pattern(
     r"(?!\.)(?=.{1,180}\Z)(?:[A-Za-z0-9_=,@:+.-]|%[0-9A-F]{2})+(?:%~[0-9a-f]{32})?"
 )
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from healconsole.core.fields import EPOCH, POSITIVE, SECONDS
 from healconsole.core.frozen import Frozen
+from healconsole.core.pattern import pattern
 from healconsole.core.records import Corrupt
 
-_STORM = re.compile(f"{EPOCH} {POSITIVE} {SECONDS}")
+_STORM = pattern(f"{EPOCH} {POSITIVE} {SECONDS}")
 
 LIVE_S = 900
 """Seconds for which a host counts as live after a guarded cycle of it; the window, if longer."""

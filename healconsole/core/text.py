@@ -10,8 +10,9 @@ could obey, reorder or hide survives it.
 from __future__ import annotations
 
 import codecs
-import re
 import unicodedata
+
+from healconsole.core.pattern import pattern
 
 DISPLAY_LIMIT = 4096
 """Characters shown of one text unless told otherwise."""
@@ -38,10 +39,10 @@ _IDEOGRAPHIC_SPACE = 0x3000  # as wide as a letter, and the ordinary space of it
 _NAMED = {0x09: " ", 0x0A: "⏎", _DEL: "␡"}
 
 # Vowels and finals of Hangul join the letter before them and take no cell of their own.
-_JOINING = re.compile("[\u1160-\u11ff\ud7b0-\ud7fb]")
+_JOINING = pattern("[\u1160-\u11ff\ud7b0-\ud7fb]")
 
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE = pattern("[\ud800-\udfff]")
 
 
 def _is_unsafe(code: int) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Final, Generic, TypeVar
 
 from healconsole.core.auditline import AuditEvent, AuditLine
+from healconsole.core.pattern import pattern
 from healconsole.core.words import Outcome
 
 UNFINISHED: Final = "UNFINISHED"
@@ -27,7 +28,7 @@ FAILURE: Final = "failure"
 BY_HAND: Final = "operator"
 """The cause of one that is an act itself; whatever its reason says, a person wrote that."""
 
-_UNMARKED: Final = re.compile(
+_UNMARKED: Final = pattern(
     r"the act (?:"
     r"was not done: (?:it waits no more|it is not as it was any more"
     r"|the request cannot be removed \(.+\))"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from healconsole.core.auditchain import TRAILER, last_hash
+from healconsole.core.pattern import pattern
 from healconsole.stores.files import Missing, Unreadable
 from healconsole.stores.locks import wait_for_flock
 from healconsole.stores.logfile import open_log
@@ -20,7 +21,7 @@ ROTATED_TAIL: Final = 131_072
 
 _LOCK_TIMEOUT: Final = 5.0
 _BLOCK: Final = 65_536
-_COMPRESSED: Final = re.compile(r"\.(?:gz|bz2|xz|zst)\Z")
+_COMPRESSED: Final = pattern(r"\.(?:gz|bz2|xz|zst)\Z")
 
 
 def hash_before(fd: int, path: str) -> str:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from healconsole.core.frozen import Frozen, field
+from healconsole.core.pattern import pattern
 from healconsole.stores.files import Missing, Unreadable, open_dir, read_name
 from healconsole.stores.toml import parse_toml
 
 FILE_LIMIT: Final = 1 << 20
 """Most bytes of a file."""
 
-_TABLE: Final = re.compile(r"\s*\[\s*([A-Za-z0-9_-]+)\s*\]")
-_KEY: Final = re.compile(r"""\s*["']?([A-Za-z0-9_.-]+?)["']?\s*=""")
+_TABLE: Final = pattern(r"\s*\[\s*([A-Za-z0-9_-]+)\s*\]")
+_KEY: Final = pattern(r"""\s*["']?([A-Za-z0-9_.-]+?)["']?\s*=""")
 
 
 class ConfigError(Exception):

@@ -9,14 +9,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from healconsole.core.pattern import pattern
 from healconsole.core.records import Corrupt
 from healconsole.stores.files import Missing, Unreadable, open_dir, read_name
 
 _LIMIT: Final = 65_536
 """Bytes of one metrics file."""
 _FILES_MAX: Final = 10_000
-_NAME: Final = re.compile(r"heal_(.+)\.prom", re.DOTALL)
-_SAMPLE: Final = re.compile(
+_NAME: Final = pattern(r"heal_(.+)\.prom", re.DOTALL)
+_SAMPLE: Final = pattern(
     rb'^heal_last_cycle_timestamp_seconds\{(?:[^}\n]*,)?healer="((?:[^"\\\n]|\\.)*)"[^}\n]*\}'
     rb"[ \t]+(\S+)(?:[ \t]+-?[0-9]+)?[ \t]*$",
     re.MULTILINE,

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import re
 import traceback
 
 from rich.text import Text
 
 from healconsole import __version__
+from healconsole.core.pattern import pattern
 from healconsole.core.text import visible
 
 _SECRETS = (
     # The user and password of an address, up to the last @ before its host ends.
-    (re.compile(r"(\w://)[^\s/]*@"), r"\1…@"),
+    (pattern(r"(\w://)[^\s/]*@"), r"\1…@"),
     (
-        re.compile(
+        pattern(
             r"(?i)(pass(?:word|wd|phrase)?|secret|token|api_?key|authorization)"
             r"(['\"]?\s*[=:]\s*)(?:'[^']*'|\"[^\"]*\"|\S+(?: \S+)?)"
         ),

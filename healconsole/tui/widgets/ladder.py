@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from healconsole.core.pattern import pattern
 from healconsole.core.verdict import Step, Verdict
 from healconsole.core.words import Guardrail, StepResult
 from healconsole.tui.widgets.cells import Cell, Line, cell, fit, gap
 from healconsole.tui.words import STEP_SIGNS
 
 # The sentence above the ladder, and the time beside the rung, tell it better.
-_UNTIL = re.compile(r",? (?:open )?(?:for|in|not again for) \d+ s(?: more)?$", re.ASCII)
+_UNTIL = pattern(r",? (?:open )?(?:for|in|not again for) \d+ s(?: more)?$", re.ASCII)
 
 Spelled = Callable[[int], str]
 """Spells the time (epoch seconds) at which something changes."""
