@@ -19,6 +19,7 @@ from healconsole.tui.app import ConsoleApp
 from healconsole.tui.jump import JumpError, parse_jump
 from healconsole.tui.screens.audit import AuditScreen
 from healconsole.tui.widgets.auditview import AuditView
+from healconsole.tui.widgets.rule import Rule
 from tests.tui import scenes
 from tests.tui.conftest import Recording
 from tests.tui.sceneparts import NOW
@@ -277,3 +278,24 @@ async def test_a_key_quicker_than_the_first_frame_opens_a_screen_that_has_its_st
         await pilot.press("a")
         await pilot.pause()
         assert recording.app.screen.query_one(AuditView).size.height > 12
+
+
+@pytest.mark.asyncio
+async def test_a_time_that_cannot_be_read_is_told_until_it_is_left_and_the_filters_fault_stays(
+    site: Site,
+) -> None:
+    async with site.recording.app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("a", "slash", *"since:x", "enter")
+        await pilot.pause()
+        rule = site.recording.app.screen.query_one("#audit-rule", Rule)
+        of_filter = rule._label[1]
+        assert "since" in of_filter
+        await pilot.press("j", *"25:99", "enter")
+        await pilot.pause()
+        assert rule._label[1].startswith("a time is 14:30")
+        await pilot.press("escape")
+        await pilot.pause()
+        assert rule._label[1] == of_filter
+        await pilot.press("j", *"25:99", "enter", *["backspace"] * 5, *"-1h", "enter")
+        await pilot.pause()
+        assert "a time is" not in rule._label[1]

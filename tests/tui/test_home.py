@@ -303,6 +303,30 @@ async def test_a_feed_that_falls_silent_is_noticed() -> None:
         assert "no news for 1m" in recording.text()
 
 
+@pytest.mark.parametrize(
+    ("window", "cut", "last"), [("", "a audit", "q quit"), ("question_mark", "esc back", "scroll")]
+)
+async def test_the_keys_take_a_third_of_the_terminal_whatever_its_height_becomes(
+    window: str, cut: str, last: str
+) -> None:
+    recording = Recording(scenes.one_open())
+    async with recording.app.run_test(size=(20, 24)) as pilot:
+        await pilot.press(*filter(None, [window]))
+        await pilot.pause()
+        bar = recording.app.screen.query_one(KeyBar)
+        whole = len(bar.lines)
+        assert whole >= 2
+        for height in (24, 5, 40, 5, 24):
+            await pilot.resize_terminal(20, height)
+            await pilot.pause()
+            shown = "\n".join("".join(piece.text for piece in line) for line in bar.lines)
+            assert len(bar.lines) == min(height // 3, whole)
+            assert bar.styles.height is not None
+            assert bar.styles.height.value == len(bar.lines)
+            assert (cut in shown) is (height >= 24)
+            assert last in shown
+
+
 async def test_every_key_has_its_own_name() -> None:
     names = [key.id for key in keys.ALL]
     assert len(names) == len(set(names))

@@ -68,6 +68,9 @@ class AuditScreen(ConsoleScreen):
         self._new = 0
         self._filter_text = filter_text
         self._problem = ""
+        """Why the filter cannot be read."""
+        self._no_time = ""
+        """Why the time to jump to cannot be read, until it is mended or left."""
         self._searching = ""
         self._unread = ""
         """Why what was asked for could not be read."""
@@ -156,6 +159,7 @@ class AuditScreen(ConsoleScreen):
         prompt = self.query_one(Prompt)
         if prompt.display:
             prompt.close()
+            self._forget_time()
             self.query_one(AuditView).focus()
         elif self._searching:
             self.workers.cancel_group(self, "log")
@@ -175,6 +179,7 @@ class AuditScreen(ConsoleScreen):
         if message.purpose == "jump" and message.text and not self._jump(message.text):
             self._ask_jump(message.text)  # to be mended, not to be typed again
             return
+        self._forget_time()
         self.query_one(AuditView).focus()
 
     def on_audit_view_moved(self, message: AuditView.Moved) -> None:
@@ -232,8 +237,8 @@ class AuditScreen(ConsoleScreen):
         if self._filter_text:
             title += f"  /{self._filter_text}"
         note, tone = "▾ following", "dim"
-        if self._problem:
-            note, tone = self._problem, "warn"
+        if self._no_time or self._problem:
+            note, tone = self._no_time or self._problem, "warn"
         elif not self._follow:
             note, tone = (f"PAUSED, {self._new} new" if self._new else "PAUSED"), "warn"
         self.query_one("#audit-rule", Rule).label(title, note, tone)
@@ -342,13 +347,17 @@ class AuditScreen(ConsoleScreen):
         try:
             ts = parse_jump(text, self.console_app.clock(), self.console_app.view.utc_offset_s)
         except JumpError as error:
-            self._problem = str(error)
+            self._no_time = str(error)
             self._label(self.console_app.snapshot)
             return False
-        self._problem = ""
         self._follow = False
         self._jump_to(ts)
         return True
+
+    def _forget_time(self) -> None:
+        if self._no_time:
+            self._no_time = ""
+            self._label(self.console_app.snapshot)
 
     @work(thread=True, exclusive=True, group="log")
     def _jump_to(self, ts: float) -> None:

@@ -55,6 +55,11 @@ class ConsoleModal(Overlay[Result], Generic[Result]):
         hints = (key_hint(self.console_app, key, works=True) for key in self.SHOWN_KEYS)
         self.query_one(KeyBar).show((*hints, *self.more_hints()))
 
+    def on_resize(self) -> None:
+        """Show as many keys as the new height lets: the bar's own size, or room, may stay."""
+        for bar in self.query(KeyBar):
+            bar.resized()
+
     def more_hints(self) -> Iterable[KeyHint]:
         """Return the keys of the window that are nobody's own."""
         return ()

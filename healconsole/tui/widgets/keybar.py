@@ -38,7 +38,7 @@ class KeyBar(CellView):
             self._flow()
 
     def resized(self) -> None:
-        """Flow the keys over the new width."""
+        """Flow the keys over the new width, in a third of the height of the terminal."""
         self._flow()
 
     def on_click(self, event: events.Click) -> None:
