@@ -107,6 +107,34 @@ async def test_a_ghost_is_named_and_its_lock_broken_with_a_reason(
     assert event["before"] == f"lock broker: held by {GHOST}"
 
 
+async def test_what_the_lock_has_left_counts_on_behind_the_dialog_that_breaks_it() -> None:
+    token = f"{GHOST}-{'t' * 300}"
+    shown = replace(snapshot(), locks=(Lock("broker", token, NOW + 600),))
+    recording = Recording(shown)
+    office = OperatorDesk(Path("/nonexistent"), Path("/nonexistent/audit"), OPERATOR, lambda: NOW)
+    recording.app.lock_acts = FleetDesk(office, RedisLink("redis://127.0.0.1:1"))
+    async with recording.app.run_test(size=SIZE) as pilot:
+        await pilot.press("l", "b")
+        await recording.until(pilot, ", 10m00s")
+        recording.now += 8
+        recording.app._tick()
+        await recording.until(pilot, ", 9m52s")
+        recording.feed.give(replace(shown, locks=(Lock("broker", token, NOW + 900),)))
+        await pilot.pause()
+        recording.app._tick()
+        await recording.until(pilot, ", 14m52s")
+        recording.now += 900
+        recording.app._tick()
+        await recording.until(pilot, "ended")
+        recording.feed.give(replace(shown, locks=()))
+        await pilot.pause()
+        recording.app._tick()
+        await recording.until(pilot, "who has it no more")
+        screen = recording.app.screen
+        for part in ("#reason", "#name", "#hint", "#buttons"):
+            assert screen.region.contains_region(screen.query_one(part).region), part
+
+
 async def test_a_lock_that_somebody_else_has_by_now_stays_theirs(
     desk: FleetDesk, tmp_path: Path
 ) -> None:

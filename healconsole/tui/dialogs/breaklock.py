@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Input, Label, Static
 
@@ -14,7 +15,7 @@ from healconsole.core.ages import countdown
 from healconsole.core.plan import ActRefused
 from healconsole.core.snapshot import Lock
 from healconsole.core.text import visible
-from healconsole.tui.dialogs.asking import ROOMY, AskingDialog
+from healconsole.tui.dialogs.asking import AskingDialog
 from healconsole.tui.dialogs.factlines import labelled
 from healconsole.tui.ports import LockActs
 from healconsole.tui.widgets.cells import Line
@@ -44,7 +45,8 @@ class BreakDialog(AskingDialog):
         """The lock and what breaking it does, then what is asked."""
         with Vertical(id="dialog"):
             yield Static(Content(visible(f"Break the lock {self.held.key}")), id="heading")
-            yield CellView(id="was")
+            with VerticalScroll(id="facts", can_focus=False):
+                yield CellView(id="plan")
             yield from self.compose_reason()
             with Horizontal(classes="field"):
                 yield Label("name", classes="label")
@@ -59,27 +61,50 @@ class BreakDialog(AskingDialog):
 
     def on_resize(self) -> None:
         """Fold what is said for the new width."""
-        self.set_class(self.app.size.height < ROOMY, "-low")
         self.call_after_refresh(self._draw)
+
+    def tick(self, _now: float) -> None:
+        """Count on what the lock has left."""
+        if self.is_attached and self.console_app.is_whole(self):
+            self._draw()
+
+    def names_in_sight(self) -> Iterable[str]:
+        """No healer's row is in this dialog."""
+        return ()
 
     def _draw(self) -> None:
         if not self.is_attached:
             return
-        view = self.query_one("#was", CellView)
-        lines = self._facts(max(30, self.room_in(view)))
+        facts = self.query_one("#facts", VerticalScroll)
+        lines = self._facts(max(30, self.room_in(facts) - 2))
+        view = self.query_one("#plan", CellView)
         view.styles.height = len(lines)
         view.show_lines(lines)
+        self.leave_room_for_fields()
 
     def _facts(self, width: int) -> list[Line]:
-        lock, now = self.held, self.console_app.clock()
-        left = "with no end" if lock.expires_at is None else countdown(lock.expires_at - now)
+        lock = self.held
         alive = self.dead and f"GHOST: {self.dead}"
-        holds = f"{holder_text(lock.owner)}, {left}"
+        holds = f"{holder_text(lock.owner)}, {self._left()}"
         return [
             *labelled("held by", (holds, alive or _ALIVE), width),
             *labelled("token", (lock.owner,), width),
             *labelled("after", (_AFTER,), width),
         ]
+
+    def _left(self) -> str:
+        """How long its holder has it, who may have prolonged it or given it up since."""
+        app, held = self.console_app, self.held
+        lock = next(
+            (one for one in app.snapshot.locks if (one.key, one.owner) == (held.key, held.owner)),
+            None,
+        )
+        if lock is None:
+            return "who has it no more, as Redis told it last"
+        if lock.expires_at is None:
+            return "with no end"
+        left = lock.expires_at - app.clock()
+        return countdown(left) if left > 0 else "ended"
 
     def _missing(self) -> str:
         if not self.reason:

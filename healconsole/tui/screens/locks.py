@@ -78,7 +78,7 @@ def _counted(snapshot: Snapshot, dead: int) -> str:
     number, state = len(snapshot.locks), snapshot.redis_health.state
     if state is SourceState.OFF:
         return "no Redis"
-    if state not in {SourceState.LIVE, SourceState.POLLING}:
+    if state is not SourceState.LIVE:
         return f"unknown, {number} held when last seen" if number else "unknown"
     return f"{number} held" + (f", {dead} of ghosts" if dead else "")
 
