@@ -12,6 +12,7 @@ from healconsole.core.ages import clock_time
 from healconsole.core.explain import answer, explain
 from healconsole.core.status import explain_object
 from healconsole.core.text import visible
+from healconsole.core.unread import unread
 from healconsole.core.verdict import Step, Verdict
 from healconsole.core.words import StepResult
 
@@ -32,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     snapshot = look(config, markers_for=args.name)
     healer = the_healer(snapshot, args.name)
     if healer.problem:
-        raise RefusedError(f"{healer.name} cannot be read: {healer.problem}")
+        raise RefusedError(unread(healer.name, healer.problem))
     now = time.time()
     verdict = explain(healer, snapshot, args.intent, now)
     if args.json:

@@ -14,6 +14,7 @@ from healconsole.cli.output import complain, show
 from healconsole.cli.settings import fleet_redis, look, settings
 from healconsole.core.hostdoc import is_host_name
 from healconsole.core.snapshot import Snapshot
+from healconsole.core.unread import unread
 from healconsole.stores.config import Config
 from healconsole.stores.files import Missing, Unreadable
 from healconsole.stores.fleetkeys import LEASE_MAX_S
@@ -148,5 +149,5 @@ def _tell_events(publisher: Publisher, say: Callable[[str], None]) -> int:
     except Missing:
         return 0  # nothing was audited yet
     except Unreadable as error:
-        say(f"the audit log cannot be read: {error.why}")
+        say(unread("the audit log", error.why))
         return 0

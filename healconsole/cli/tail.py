@@ -16,6 +16,7 @@ from healconsole.cli.settings import local_offset, settings
 from healconsole.core.auditdoubt import AROUND, doubt, is_operators
 from healconsole.core.auditfilter import AuditFilter, FilterError, parse_filter
 from healconsole.core.auditline import AuditLine, UnparsableLine
+from healconsole.core.unread import unread
 from healconsole.stores.history import History
 from healconsole.stores.tail import Tail, TailStep
 
@@ -41,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     tail = Tail(config.audit)
     step = tail.poll()
     if step.problem:
-        raise RefusedError(f"the audit log {config.audit} cannot be read: {step.problem}")
+        raise RefusedError(unread(f"the audit log {config.audit}", step.problem))
     if step.missing:
         said = f"there is no audit log {config.audit} yet"
         if not args.follow:

@@ -16,6 +16,7 @@ from healconsole.core.records import (
 )
 from healconsole.core.scopes import is_healer_name
 from healconsole.core.snapshot import HealerState
+from healconsole.core.unread import unread
 from healconsole.core.words import Library
 
 UNLOGGED: Final = "it was done, but its result is not in the log: "
@@ -83,7 +84,7 @@ def operable(healer: HealerState) -> None:
         )
     read = healer.breakers or healer.buckets or healer.cycle or healer.hold or healer.markers_total
     if healer.problem and not read:
-        raise ActRefused(f"{healer.name} cannot be read: {healer.problem}")
+        raise ActRefused(unread(healer.name, healer.problem))
 
 
 def known_scopes(healer: HealerState) -> tuple[str, ...]:

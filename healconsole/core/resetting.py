@@ -17,6 +17,7 @@ from healconsole.core.records import MICRO, BucketRecord, Corrupt
 from healconsole.core.resets import earlier_resets
 from healconsole.core.snapshot import HealerState, ScopedBreaker
 from healconsole.core.trouble import mends_itself
+from healconsole.core.unread import unread
 from healconsole.core.words import Circuit
 
 HALF_OPEN, CLOSED = "half-open", "closed"
@@ -47,7 +48,7 @@ def plan_reset(
     """
     operable(healer)
     if "cb" in healer.unread:
-        raise ActRefused(f"{healer.name} cannot be read whole: {healer.problem}")
+        raise ActRefused(unread(healer.name, healer.problem))
     if to not in {HALF_OPEN, CLOSED}:
         raise ActRefused(f"a reset is to half-open or to closed, not to {to!r}")
     if scope is not None and scope not in known_scopes(healer):

@@ -8,6 +8,7 @@ from healconsole.core.frozen import replace
 from healconsole.core.plan import ActPlan, ActRefused
 from healconsole.core.request import Request, not_a_second
 from healconsole.core.requestdoc import seal
+from healconsole.core.unread import unread
 from healconsole.engine.reasons import BREAK_GLASS, checked_reason
 from healconsole.stores import requestfiles, requests, undofiles
 from healconsole.stores.apply import (
@@ -70,7 +71,7 @@ def waiting(desk: OperatorDesk) -> tuple[Request, ...]:
     except Untrusted as error:
         raise ActRefused(f"requests are not to be trusted: {error}") from error
     except (Unreadable, OSError) as error:
-        raise ActRefused(f"requests cannot be read: {error}") from error
+        raise ActRefused(unread("requests", str(error))) from error
 
 
 def approve(

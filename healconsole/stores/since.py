@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 
 from healconsole.core.frozen import Frozen
+from healconsole.core.unread import unread
 from healconsole.stores.changes import Done, bytes_at, describe
 from healconsole.stores.files import Missing, Unreadable, open_below_dir, open_dir
 
@@ -43,7 +44,7 @@ def changed_since(
     except Missing:
         return (Since(healer, "a directory", "nothing"),)
     except (Unreadable, ValueError) as error:
-        return (Since(healer, "a directory", f"what cannot be read ({error})"),)
+        return (Since(healer, "a directory", unread("what", str(error))),)
     try:
         return tuple(
             changed for each in done if (changed := _changed(fd, each, utc_offset_s)) is not None
@@ -57,7 +58,7 @@ def _changed(fd: int, done: Done, utc_offset_s: int | None) -> Since | None:
     try:
         found = bytes_at(fd, done.path)
     except Unreadable as error:
-        return Since(done.path, left, f"what cannot be read ({error.why})")
+        return Since(done.path, left, unread("what", error.why))
     if found == done.after:
         return None
     now = describe(found, done.path, utc_offset_s)

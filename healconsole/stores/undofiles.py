@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from healconsole.core.frozen import replace
+from healconsole.core.unread import unread
 from healconsole.stores import rawjson
 from healconsole.stores.apply import UndoRecord
 from healconsole.stores.changes import Done
@@ -76,7 +77,7 @@ def kept(root: str | os.PathLike[str], healer: str) -> tuple[UndoRecord, int | N
     except Missing as error:
         raise NoUndo(f"no act on {healer} is kept that could be taken back") from error
     except (Unreadable, Untrusted, OSError) as error:
-        raise NoUndo(f"the last act on {healer} cannot be read: {error}") from error
+        raise NoUndo(unread(f"the last act on {healer}", str(error))) from error
     except (ValueError, TypeError, KeyError) as error:
         raise NoUndo(f"{FOLDER}/{healer} does not match its format") from error
     if record.healer != healer:

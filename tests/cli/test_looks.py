@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 import time
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
 
+from healconsole.cli.errors import REFUSED
+from healconsole.cli.main import main
 from healconsole.core.intent import marker_key
 from healconsole.core.marker import format_marker
 from healconsole.core.records import MarkerRecord
 from tests.cli.program import Site
+from tests.stores.children import as_nobody
 
 HEALER_KEYS = {
     *("name", "library", "mode", "hold", "heartbeat", "running", "breakers", "buckets"),
@@ -276,3 +281,21 @@ def test_taken_at_is_now(site: Site) -> None:
     assert isinstance(status["taken_at"], int | float | str)
     if not isinstance(status["taken_at"], str):
         assert before - 1 <= status["taken_at"] <= time.time() + 1
+
+
+def test_what_may_not_be_read_is_said_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(site.root))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    (site.state / "broken").chmod(0)
+    words = ["explain", "broken", *site.options]
+    told = io.StringIO()
+
+    def look() -> None:
+        with redirect_stderr(told):
+            assert main(words) == REFUSED
+        said = "healconsole: broken cannot be read (permission denied); give this user"
+        assert told.getvalue().startswith(said)
+
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        main(words)  # root can: what it imports may be where nobody else may read
+    as_nobody(site.state, look)

@@ -151,7 +151,7 @@ class TestReset:
                 healer(problem="cb: cannot be read", unread=frozenset({"cb"})),
                 None,
                 "half-open",
-                "cannot be read whole: cb: cannot be read",
+                "^worker-queue-healer: cb: cannot be read$",
             ),
             (healer(), "restart_worker", "half-open", "it is CLOSED, 0 of 3"),
             (healer(), "x", "half-open", "no scope 'x'; its scopes: restart_worker"),
@@ -162,7 +162,13 @@ class TestReset:
                 HealerState("gone", "/x", problem="the directory is gone"),
                 None,
                 "closed",
-                "cannot be read: the directory is gone",
+                "^gone cannot be read: the directory is gone$",
+            ),
+            (
+                HealerState("shut", "/x", problem="cannot be read (permission denied); mend it"),
+                None,
+                "closed",
+                r"^shut cannot be read \(permission denied\); mend it$",
             ),
         ],
     )
