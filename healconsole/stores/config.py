@@ -18,7 +18,6 @@ from urllib.parse import urlsplit
 
 from healconsole.core.ages import parse_duration
 from healconsole.core.frozen import Frozen, field, field_names
-from healconsole.core.keymap import KeymapError, whole_keymap
 from healconsole.core.view import DEFAULT_THRESHOLDS, Thresholds
 from healconsole.stores.configfile import ConfigError, ConfigFile, Place
 from healconsole.stores.redisaddress import SINGLE, parse_nodes, with_login
@@ -245,6 +244,10 @@ def _keymap(files: Sequence[ConfigFile]) -> dict[str, str]:
             if not isinstance(value, str) or not value:
                 raise place.error(f"must name keys, not {value!r}", 'a text such as "ctrl+t"')
             keymap[key] = value
+    if not keymap:
+        return keymap
+    from healconsole.core.keymap import KeymapError, whole_keymap  # only where somebody remapped
+
     try:
         return whole_keymap(keymap)
     except KeymapError as error:
