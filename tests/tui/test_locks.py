@@ -86,7 +86,10 @@ async def test_a_ghost_is_named_and_its_lock_broken_with_a_reason(
         await pilot.pause()
         dialog = recording.app.screen
         assert isinstance(dialog, BreakDialog)
-        assert "GHOST: web-19 tells no more" in recording.text()
+        assert "GHOST: web-19 tells no more, for 4m" in recording.text()
+        recording.now += 60
+        recording.app._tick()
+        await recording.until(pilot, "GHOST: web-19 tells no more, for 5m")
         drawn = recording.text().splitlines()
         after = next(at for at, line in enumerate(drawn) if "after     free: the next" in line)
         assert drawn[after + 1].startswith(f"│ {' ' * 10}")  # folded with its indent, not torn

@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.widgets import Button, Input, Label, Static
 
 from healconsole.core.ages import countdown
+from healconsole.core.holding import ghosts
 from healconsole.core.plan import ActRefused
 from healconsole.core.snapshot import Lock
 from healconsole.core.text import visible
@@ -35,11 +36,10 @@ class BreakDialog(AskingDialog):
 
     VERB: ClassVar[str] = "Break"
 
-    def __init__(self, acts: LockActs, lock: Lock, dead: str) -> None:
+    def __init__(self, acts: LockActs, lock: Lock) -> None:
         super().__init__(None)
         self.lock_acts = acts
         self.held = lock
-        self.dead = dead
 
     def compose(self) -> ComposeResult:
         """The lock and what breaking it does, then what is asked."""
@@ -83,8 +83,9 @@ class BreakDialog(AskingDialog):
         self.leave_room_for_fields()
 
     def _facts(self, width: int) -> list[Line]:
-        lock = self.held
-        alive = self.dead and f"GHOST: {self.dead}"
+        lock, app = self.held, self.console_app
+        dead = ghosts(app.snapshot, app.clock(), app.view.thresholds).get(lock.key, "")
+        alive = dead and f"GHOST: {dead}"
         holds = f"{holder_text(lock.owner)}, {self._left()}"
         return [
             *labelled("held by", (holds, alive or _ALIVE), width),

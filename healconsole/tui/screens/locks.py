@@ -69,8 +69,7 @@ class LocksScreen(ConsoleScreen):
             return
         from healconsole.tui.dialogs.breaklock import BreakDialog  # it can write
 
-        dead = ghosts(app.snapshot, app.clock(), app.view.thresholds).get(lock.key, "")
-        app.push_screen(BreakDialog(app.lock_acts, lock, dead))
+        app.push_screen(BreakDialog(app.lock_acts, lock))
 
 
 def _counted(snapshot: Snapshot, dead: int) -> str:
