@@ -23,6 +23,9 @@ ROOT = Path(__file__).resolve().parents[2]
 QUIET = 0.25
 """Seconds without a byte after which the screen is taken to be drawn."""
 
+ITS_END = "\0"
+"""What no screen shows: whoever waits for it reads until the child lets go of the terminal."""
+
 
 class Terminal:
     """A child on a pseudo-terminal, and the screen that its bytes draw."""
@@ -124,14 +127,14 @@ def test_a_key_costs_what_it_changes(terminal: Terminal) -> None:
 
 
 def test_it_leaves_the_terminal_as_it_found_it(terminal: Terminal) -> None:
-    terminal.press("q")
+    terminal.press("q", until=ITS_END)
     assert terminal.process.wait(timeout=10) == 0
     assert b"\x1b[?1049l" in terminal.last
     assert b"\x1b[?25h" in terminal.last
 
 
 def test_a_crash_leaves_the_terminal_whole_and_names_no_secret(terminal: Terminal) -> None:
-    terminal.order("crash")
+    terminal.order("crash", until=ITS_END)
     assert terminal.process.wait(timeout=10) != 0
     left = terminal.last.rpartition(b"\x1b[?1049l")[2]
     assert b"RuntimeError" in left
