@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.console import RenderableType
 from textual import work
@@ -17,11 +17,12 @@ from textual.events import Key as KeyPressed
 from textual.filter import LineFilter
 from textual.reactive import reactive
 from textual.screen import Screen
+from textual.widget import AwaitMount
 
 from healconsole.core.request import Request
 from healconsole.core.snapshot import EMPTY, HealerState, Snapshot
 from healconsole.core.text import visible
-from healconsole.tui import keys, ways
+from healconsole.tui import keys, sizes, ways
 from healconsole.tui.board import Board
 from healconsole.tui.dialogs.session import ActSession
 from healconsole.tui.driver import ConsoleDriver
@@ -79,8 +80,8 @@ class ConsoleApp(FailingApp):
     BINDINGS: ClassVar[list[BindingType]] = [
         *(keys.binding(key, show=False) for key in (*keys.EVERYWHERE, keys.REPAIR, keys.REDRAW)),
     ]
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = sizes.WIDTHS
+    VERTICAL_BREAKPOINTS = sizes.HEIGHTS
     snapshot: reactive[Snapshot] = reactive(EMPTY, init=False, repaint=False)
 
     def __init__(
@@ -147,13 +148,7 @@ class ConsoleApp(FailingApp):
             from healconsole.tui.screens.wall import WallScreen
 
             screen = WallScreen()
-        # Textual sets these classes when it has laid the screen out, and then styles all anew.
-        for size, breakpoints in (
-            (self.size.width, self.HORIZONTAL_BREAKPOINTS),
-            (self.size.height, self.VERTICAL_BREAKPOINTS),
-        ):
-            fits = max(each for each in breakpoints if each[0] <= size)
-            screen.add_class(fits[1], update=False)
+        sizes.fit(screen, self.size)
         return screen
 
     def refresh_css(self, animate: bool = True) -> None:
@@ -188,10 +183,12 @@ class ConsoleApp(FailingApp):
             self.stylesheet.read_all(paths)
             self.stylesheet.parse()
 
-    def _load_screen_css(self, screen: Screen[object]) -> None:
-        """Have the styles before a screen that is opened; a key may be quicker than `_shown`."""
-        self._read_later_styles()
-        super()._load_screen_css(screen)  # Textual has no public place for this
+    def _get_screen(self, screen: Screen[Any] | str) -> tuple[Screen[Any], AwaitMount]:
+        """Have all that styles a screen before it is opened; a key may be quicker than `_shown`."""
+        if isinstance(screen, Screen) and not screen.is_running:
+            self._read_later_styles()
+            sizes.fit(screen, self.size)
+        return super()._get_screen(screen)  # Textual has no public place for this
 
     def on_unmount(self) -> None:
         """Stop to look."""

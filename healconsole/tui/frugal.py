@@ -9,6 +9,8 @@ console pleasant over a slow link, whichever widget draws.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import compress, count, repeat
+from operator import ne
 from typing import NamedTuple, cast
 
 from rich.cells import cell_len
@@ -23,7 +25,8 @@ from healconsole.tui.spans import SpansUpdate
 _MERGE_GAP = 6
 """Unchanged cells between two changed ones that are sent again: to move costs as much."""
 
-_UNKNOWN = ("", None)
+_UNKNOWN = ("unknown", None)
+"""A column that may show anything; no column has such a text."""
 
 _STRIPS_KEPT = 128
 """Strips whose cells are kept: lines that scroll come again, in another row."""
@@ -61,6 +64,8 @@ class Terminal:
         self._styles: dict[Style, Sgr] = {}
         self._interned: dict[Sgr, Sgr] = {}
         self._last: Sgr | None = None
+        self._ways: dict[tuple[Sgr | None, Sgr], str] = {}
+        """What leads from the one style to the other."""
         self._known: dict[int, tuple[Strip, list[Painted]]] = {}
         """The cells of strips by the identity of the strip, which is kept with them."""
 
@@ -91,11 +96,19 @@ class Terminal:
         row[x : x + len(new)] = new
         for start, end in _changed_runs(old, new):
             out.append(f"\x1b[{y + 1};{x + start + 1}H")
+            last = self._last
             for text, style in new[start:end]:
-                if style is not None and style is not self._last:
-                    out.append(style.after(self._last))
-                    self._last = style
+                if style is not last and style is not None:
+                    out.append(self._way(last, style))
+                    last = style
                 out.append(text)
+            self._last = last
+
+    def _way(self, last: Sgr | None, style: Sgr) -> str:
+        known = self._ways.get((last, style))
+        if known is None:
+            known = self._ways[last, style] = style.after(last)
+        return known
 
     def _cells(self, strip: Strip, colors: ColorSystem) -> list[Painted]:
         known = self._known.get(id(strip))
@@ -108,7 +121,7 @@ class Terminal:
                 continue
             style = self._sgr(segment_style, colors)
             if text.isascii():
-                cells.extend([(char, style) for char in text])
+                cells.extend(zip(text, repeat(style)))
             else:
                 _spread(text, style, cells)
         if len(self._known) >= _STRIPS_KEPT:
@@ -166,9 +179,8 @@ def _pieces(update: CompositorUpdate) -> Iterator[tuple[int, int, Strip]]:
 def _changed_runs(old: list[Painted], new: list[Painted]) -> Iterator[tuple[int, int]]:
     """Stretches (first, end) that differ, near ones joined, wide characters kept whole."""
     start = end = -1
-    for index, (was, now) in enumerate(zip(old, new, strict=True)):
-        if was == now and was is not _UNKNOWN:
-            continue
+    # Hundreds of columns are compared for every key; only those that differ come by here.
+    for index in compress(count(), map(ne, old, new)):
         if start < 0:
             start = index
         elif index - end > _MERGE_GAP:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Generic, TypeVar
 
+from textual.events import ScreenResume
 from textual.geometry import Region
 from textual.renderables.background_screen import BackgroundScreen
 from textual.screen import ModalScreen, Screen
@@ -18,9 +19,17 @@ Result = TypeVar("Result")
 class Overlay(ModalScreen[Result], Generic[Result]):
     """Asks the screen below for what is seen of it, and dims that; Textual draws all of it anew."""
 
+    _resumed = False
+
     def __init__(self, *, classes: str | None = None) -> None:
         super().__init__(classes=classes)
         self._compositor = SpanCompositor()
+
+    def on_screen_resume(self, event: ScreenResume) -> None:
+        """Give no styles to what has just got them."""
+        if not self._resumed:
+            self._resumed = True
+            event.refresh_styles = False
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Draw what is seen around the window."""

@@ -114,6 +114,31 @@ async def test_a_key_is_on_the_screen_before_anything_is_said_of_it(
         await recording.until(pilot, f"Would {recording.app.board.order[1]} act now?")
 
 
+async def test_a_window_is_styled_once_and_painted_whole_at_once(
+    work: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    styled: list[Screen[object]] = []
+
+    def update_node_styles(screen: Screen[object], *, animate: bool = True) -> None:
+        del animate
+        styled.append(screen)
+
+    monkeypatch.setattr(Screen, "update_node_styles", update_node_styles)
+    recording = Recording(scenes.many(MANY))
+    async with recording.app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        assert styled == []
+        work.clear()
+        await pilot.press("question_mark")
+        await recording.until(pilot, "Act on the healer")
+        assert {"-wide", "-high"} <= recording.app.screen.classes
+        assert styled == []
+        assert work["_strip"] < SIZE[1] + 30  # its own lines; the screen below has drawn its own
+        await pilot.press("question_mark")
+        await painted(pilot, lambda: len(recording.app.screen_stack) == 1)
+        assert styled == []
+
+
 async def test_a_change_of_one_of_many_costs_that_one(work: Counter[str]) -> None:
     recording = Recording(scenes.many(MANY))
     async with recording.app.run_test(size=SIZE) as pilot:
