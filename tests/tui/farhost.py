@@ -159,7 +159,7 @@ def opened(
     """The fleet's screen with ``far`` on it."""
     shown = healers or tuple(one for one in far.healers() if one.host == "far")
     recording = Recording(
-        Snapshot(host="fleet, 1 host", fleet=True, healers=shown), fleet=True, keymap=keymap
+        Snapshot(host="fleet, 1 host", fleet=True, healers=shown), fleet=True, keymap=keymap or {}
     )
     desk = RemoteDesk(ANA, time.time, far.command(*before))
     recording.app.acts = recording.app.remote_acts = desk
