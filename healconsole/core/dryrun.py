@@ -54,6 +54,8 @@ def effective(
     >>> effective(OverrideRecord(False, 0, 0, "ana"), None, 1764000000, "stage canary").why
     'stage canary'
     """
+    if override is None and env is None and not outside:
+        return _UNSET
     asked = _asked(override, env, now)
     return DryRun(dry=True, why=outside) if outside and not asked.dry else asked
 

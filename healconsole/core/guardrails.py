@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 
 from healconsole.core.breaker import breaker_now
 from healconsole.core.bucket import tokens_now, tokens_said
@@ -26,10 +27,15 @@ from healconsole.core.words import Circuit, Guardrail, Outcome, StepResult
 ALLOWED = "all guardrails pass"
 PROBE = "half-open, this is its one probe"
 
+# Python 3.11 looks a member up in its enumeration five times as slowly as a name in its module.
 _PASS, _DENY = StepResult.PASS, StepResult.DENY
+_IDEMPOTENCY, _RATE, _CIRCUIT = Guardrail.IDEMPOTENCY, Guardrail.RATE, Guardrail.CIRCUIT
+_CLOSED, _OPEN = Circuit.CLOSED, Circuit.OPEN
 _HOLD_PASS = Step(Guardrail.HOLD, _PASS, "no hold")
 _PROBE_PASS = Step(Guardrail.CIRCUIT, _PASS, PROBE)
 _LIVE = Step(Guardrail.DRY_RUN, _PASS, "live")
+_KEPT = 256
+"""Steps that are remembered of each kind: a healer is told the same again and again."""
 _OUTCOMES = frozenset({Outcome.STARTED, Outcome.SUCCESS, Outcome.INTERRUPTED, Outcome.DRY_RUN})
 
 Check = Callable[[Intent, GuardState, Policy, float], Step]
@@ -55,7 +61,7 @@ def evaluate(
     dry = effective(state.dry_run, state.dry_env, now, state.outside)
     if state.claims:
         state = recovered(state, intent, policy, now, dry=dry.dry)
-    steps = [Step(Guardrail.INTENT, _PASS, f"scope {intent.scope}")]
+    steps = [_is_intent(intent.scope)]
     denial: Step | None = None
     for check in _ORDER:
         step = check(intent, state, policy, now)
@@ -78,7 +84,7 @@ def evaluate(
             probe=False,
             steps=tuple(steps),
         )
-    probe = not dry.dry and _PROBE_PASS in steps
+    probe = not dry.dry and any(step is _PROBE_PASS for step in steps)
     return Verdict(
         intent.text,
         intent.scope,
@@ -156,7 +162,7 @@ def _idempotency(intent: Intent, state: GuardState, policy: Policy, now: float) 
             step = _marked(marker, of, policy.bucket, math.floor(now))
             if step is not None:
                 return step
-    return Step(Guardrail.IDEMPOTENCY, _PASS, f"not acted on within {policy.bucket} s")
+    return _is_new(policy.bucket)
 
 
 def _marked(marker: MarkerRecord | Corrupt, of: int, bucket: int, now: int) -> Step | None:
@@ -171,7 +177,7 @@ def _marked(marker: MarkerRecord | Corrupt, of: int, bucket: int, now: int) -> S
         what = f"acted on {max(now - marker.at, 0)} s ago ({outcome})"
     if until <= now:
         return None
-    return Step(Guardrail.IDEMPOTENCY, _DENY, f"{what}, not again for {until - now} s", until)
+    return Step(_IDEMPOTENCY, _DENY, f"{what}, not again for {until - now} s", until)
 
 
 def _rate(intent: Intent, state: GuardState, policy: Policy, now: float) -> Step:
@@ -180,10 +186,10 @@ def _rate(intent: Intent, state: GuardState, policy: Policy, now: float) -> Step
     if isinstance(bucket, Corrupt):
         return _corrupt(Guardrail.RATE, bucket)
     tokens = tokens_now(bucket, policy.rate_micro, policy.burst, now)
-    evidence, wait = tokens_said(tokens, policy.rate_micro, policy.burst)
     if tokens >= MICRO:
-        return Step(Guardrail.RATE, _PASS, evidence)
-    return Step(Guardrail.RATE, _DENY, evidence, None if wait is None else math.floor(now) + wait)
+        return _has_token(tokens, policy.rate_micro, policy.burst)
+    evidence, wait = tokens_said(tokens, policy.rate_micro, policy.burst)
+    return Step(_RATE, _DENY, evidence, None if wait is None else math.floor(now) + wait)
 
 
 def _circuit(intent: Intent, state: GuardState, policy: Policy, now: float) -> Step:
@@ -195,11 +201,10 @@ def _circuit(intent: Intent, state: GuardState, policy: Policy, now: float) -> S
     )
     until = current.until
     left = 0 if until is None else until - math.floor(now)
-    failed = f"{current.failures} of {policy.max_failures} failed"
-    if current.state is Circuit.CLOSED:
-        return Step(Guardrail.CIRCUIT, _PASS, f"closed, {failed}")
-    if current.state is Circuit.OPEN:
-        evidence = f"{failed}, open for {left} s more"
+    if current.state is _CLOSED:
+        return _is_closed(current.failures, policy.max_failures)
+    if current.state is _OPEN:
+        evidence = f"{_failed(current.failures, policy.max_failures)}, open for {left} s more"
     elif current.state is Circuit.FORCED_OPEN:
         evidence = "forced open until reset" if until is None else f"forced open for {left} s more"
     elif (runs := _in_flight(intent, state)) is not None:
@@ -208,7 +213,31 @@ def _circuit(intent: Intent, state: GuardState, policy: Policy, now: float) -> S
         evidence = f"half-open, a probe is out for at most {left} s more"
     else:
         return _PROBE_PASS
-    return Step(Guardrail.CIRCUIT, _DENY, evidence, until)
+    return Step(_CIRCUIT, _DENY, evidence, until)
+
+
+@lru_cache(_KEPT)
+def _is_intent(scope: str) -> Step:
+    return Step(Guardrail.INTENT, _PASS, f"scope {scope}")
+
+
+@lru_cache(_KEPT)
+def _is_new(bucket: int) -> Step:
+    return Step(Guardrail.IDEMPOTENCY, _PASS, f"not acted on within {bucket} s")
+
+
+@lru_cache(_KEPT)
+def _has_token(tokens: int, rate_micro: int, burst: int) -> Step:
+    return Step(Guardrail.RATE, _PASS, tokens_said(tokens, rate_micro, burst)[0])
+
+
+@lru_cache(_KEPT)
+def _is_closed(failures: int, max_failures: int) -> Step:
+    return Step(Guardrail.CIRCUIT, _PASS, f"closed, {_failed(failures, max_failures)}")
+
+
+def _failed(failures: int, max_failures: int) -> str:
+    return f"{failures} of {max_failures} failed"
 
 
 def _in_flight(intent: Intent, state: GuardState) -> ClaimRecord | None:

@@ -298,10 +298,11 @@ class Guard:
             wanted = self._parsed(intent)
         except InvalidIntent as error:
             verdict = refused(_text(intent), str(error))
-            return self._deny(Asked(Intent(_text(intent), ""), fact, reason, trigger), verdict)
+            return self._deny(verdict, fact, trigger, "")
         now = self._clock()
-        fleet = self._fleet_state(wanted, now, trigger, wanting=True)
-        asked = Asked(wanted, fact, reason, trigger, again, fleet)
+        fleet = None
+        if self._fleet is not None:
+            fleet = self._fleet_state(wanted, now, trigger, wanting=True)
         state = self._peek.state(wanted, self.policy, now, fleet)
         if self._peek.wants_mending(state, self.policy, now):
             try:
@@ -309,10 +310,13 @@ class Guard:
                     self._settle_interrupted(held, trigger)
                     held.correct(wanted.scope, self.policy, now)
             except (NotCommitted, OSError, AuditUnwritable) as error:
-                return self._deny(asked, denied(wanted, Guardrail.RECORD, str(error)))
+                verdict = denied(wanted, Guardrail.RECORD, str(error))
+                return self._deny(verdict, fact, trigger, again)
             state = self._peek.state(wanted, self.policy, now, fleet)
         verdict = evaluate(wanted, state, self.policy, now, ladder=False)
-        return asked if verdict.allow else self._deny(asked, verdict)
+        if not verdict.allow:
+            return self._deny(verdict, fact, trigger, again)
+        return Asked(wanted, fact, reason, trigger, again, fleet)
 
     def _begin(self, asked: Asked) -> Begun | GuardedResult:
         """The commit: asked again under the lock, and durable before this returns."""
@@ -376,7 +380,7 @@ class Guard:
                     key=announced[0].key,
                     guard=Guardrail.RECORD,
                 )
-        return self._deny(asked, verdict)
+        return self._deny(verdict, asked.fact, asked.trigger, asked.again)
 
     def _rehearse(self, held: Held, asked: Asked, verdict: Verdict, now: float) -> GuardedResult:
         self._denials.over(asked.intent.scope)
@@ -389,9 +393,9 @@ class Guard:
         found = recover_interrupted(held, self.policy, self._clock(), self._events, trigger)
         self._interrupted += len(found)
 
-    def _deny(self, asked: Asked, verdict: Verdict) -> GuardedResult:
-        known = asked.again == verdict.guard
-        self._denials.denied(verdict, asked.fact, asked.trigger, self._clock(), known=known)
+    def _deny(self, verdict: Verdict, fact: str, trigger: str, again: str) -> GuardedResult:
+        known = again == verdict.guard
+        self._denials.denied(verdict, fact, trigger, self._clock(), known=known)
         return GuardedResult(verdict, Outcome.DENIED, verdict.reason)
 
 

@@ -49,7 +49,7 @@ class StatePeek:
         self, intent: Intent, policy: Policy, now: float, fleet: FleetState | None
     ) -> GuardState:
         """All that a verdict is decided on; a directory that cannot be read denies."""
-        opened = self._open()
+        opened = self._state or self._open()
         if isinstance(opened, StateDir):
             return self.state_of(opened, intent, policy, now, fleet)
         return GuardState(

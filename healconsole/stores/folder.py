@@ -58,6 +58,15 @@ class Folder:
         self._absent: dict[str, int] = {}
         self._known: dict[str, tuple[int, int, int, Any]] = {}
 
+    def lacks(self, one: str, other: str) -> bool:
+        """Whether neither is there, as is known without looking for each."""
+        seen = self._absent.get(one)
+        return (
+            seen is not None
+            and self._absent.get(other) == seen
+            and os.fstat(self.fd).st_ctime_ns == seen
+        )
+
     def read(self, name: str, parse: Parse[R]) -> R | Corrupt | None:
         """What ``parse`` makes of the file ``name``, always the same one for one name.
 

@@ -37,7 +37,7 @@ __all__ = ["StateDir", "list_healers", "read_healer"]
 
 _KEPT: Final = 256
 """Answers that are remembered of each pure function below."""
-_key_of = lru_cache(_KEPT)(marker_key)
+
 _file_of = lru_cache(_KEPT)(scope_file_name)
 
 
@@ -136,16 +136,22 @@ class StateDir:
             scope_file = _file_of(intent.scope)
             keys = "dry/keys" if dry else "keys"
             number = bucket_number(now, policy.bucket)
+            key, before = _keys_of(intent.text, number)
+            marker = previous = None
+            folder = self._dirs.get(keys)
+            if folder is None or not folder.lacks(key, before):
+                marker = self._file(keys, key, _marker_in)
+                previous = self._file(keys, before, _marker_in)
             return GuardState(
-                hold=hold,
-                dry_run=dry_run,
-                marker=self._file(keys, _key_of(intent.text, number), _marker_in),
-                previous_marker=self._file(keys, _key_of(intent.text, number - 1), _marker_in),
-                bucket=self._file("dry/rate" if dry else "rate", scope_file, _bucket_in),
-                breaker=self._file("cb", scope_file, _breaker_in),
-                claims=self._claims(),
-                fleet=fleet,
-                dry_env=dry_env,
+                hold,
+                dry_run,
+                marker,
+                previous,
+                self._file("dry/rate" if dry else "rate", scope_file, _bucket_in),
+                self._file("cb", scope_file, _breaker_in),
+                self._claims(),
+                fleet,
+                dry_env,
             )
 
     def _notice_changes(self) -> None:
@@ -194,7 +200,7 @@ class StateDir:
         return record
 
     def _file(self, folder: str, name: str, parse: Parse[R]) -> R | Corrupt | None:
-        found = self._dir(folder)
+        found = self._dirs.get(folder) or self._dir(folder)
         if isinstance(found, Folder):
             return found.read(name, parse)
         return found if found is None else replace(found, path=f"{folder}/{name}")
@@ -208,10 +214,17 @@ class StateDir:
             changed = os.fstat(folder.fd).st_mtime_ns
             slots = slots_in(os.listdir(folder.fd))  # noqa: PTH208 - of a descriptor
             self._slots = (changed if settled(changed, began) else -1, slots)
-        found: list[ClaimRecord | Corrupt | None] = [
-            folder.read(slot, _claim_in) for slot in self._slots[1]
-        ]
-        return tuple([living(claim) for claim in found if claim is not None])
+        found: list[ClaimRecord | Corrupt] = []
+        for slot in self._slots[1]:
+            claim = folder.read(slot, _claim_in)
+            if claim is not None:
+                found.append(living(claim))
+        return tuple(found)
+
+
+@lru_cache(_KEPT)
+def _keys_of(intent_text: str, number: int) -> tuple[str, str]:
+    return marker_key(intent_text, number), marker_key(intent_text, number - 1)
 
 
 def _bucket_in(raw: bytes, _: os.stat_result, folder: str, name: str) -> BucketRecord | Corrupt:
