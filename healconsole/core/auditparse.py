@@ -121,8 +121,11 @@ def format_event(
         "cause": cause,
     }
     fields.update({name: value for name, value in applying.items() if value})
-    fields = {name: _encodable(value) for name, value in fields.items()}
-    line = orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
+    try:
+        line = orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
+    except orjson.JSONEncodeError:
+        fields = {name: _encodable(value) for name, value in fields.items()}
+        line = orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
     for name in _CUT_ORDER:
         if len(line) <= _EVENT_MAX:
             return line

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 from healconsole.core.pattern import pattern
 from healconsole.core.verdict import Intent
@@ -65,6 +66,7 @@ def bucket_number(now: float, bucket: int) -> int:
     return math.floor(now) // bucket
 
 
+@lru_cache(256)
 def marker_key(intent_text: str, n: int) -> str:
     """Name the marker file of an intent in window ``n``: a SHA-256 in lower-case hex.
 

@@ -20,7 +20,7 @@ from healconsole.engine.recovery import interrupted
 from healconsole.stores.commit import Held
 from healconsole.stores.files import Missing, Unreadable
 from healconsole.stores.statedir import StateDir
-from healconsole.stores.statefiles import read_claims_of, read_state_file
+from healconsole.stores.statefiles import read_state_file
 
 
 class StatePeek:
@@ -88,7 +88,7 @@ class StatePeek:
     def has_interrupted(self) -> bool:
         """Whether an act ended without an outcome."""
         opened = self._open()
-        return isinstance(opened, StateDir) and bool(interrupted(read_claims_of(opened.fd)))
+        return isinstance(opened, StateDir) and bool(interrupted(opened.claims()))
 
     def wants_mending(self, state: GuardState, policy: Policy, now: float) -> bool:
         """Whether something must be written back before this state is decided on."""

@@ -24,18 +24,18 @@ _BLOCK: Final = 65_536
 _COMPRESSED: Final = pattern(r"\.(?:gz|bz2|xz|zst)\Z")
 
 
-def hash_before(fd: int, path: str) -> str:
+def hash_before(fd: int, path: str, size: int, last: bytes) -> str:
     """The hash of the last event in the locked log ``fd``, which is ``path``.
 
     Where it has none, that of the log that was rotated away from this name, if that is to be
-    had; else empty: a chain starts.
+    had; else empty: a chain starts. ``last`` are the last ``TRAILER + 1`` of the ``size`` bytes
+    in ``fd``, or all of them.
 
     Raises:
         OSError: the log cannot be read.
     """
-    size = os.fstat(fd).st_size
     # Most often the last line is one of ours.
-    found = last_hash(os.pread(fd, TRAILER + 1, max(0, size - TRAILER - 1)))
+    found = last_hash(last)
     if found or not size:
         return found or _hash_of_rotated(path, fd)
     return _search_back(fd, size) or _hash_of_rotated(path, fd)

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Final, Required, TypedDict, Unpack
 
-from healconsole.core.auditchain import linked
+from healconsole.core.auditchain import TRAILER, linked
 from healconsole.core.auditparse import format_event
 from healconsole.stores.auditchain import hash_before
-from healconsole.stores.locks import release, require_regular, same_file, wait_for_flock
+from healconsole.stores.locks import leads_to, release, require_regular, wait_for_flock
 
 LOCK_TIMEOUT: Final = 5.0
 """Seconds that an event waits for the other writers."""
@@ -82,9 +82,15 @@ class AuditWriter:
         line = format_event(ts_text=timestamp(self._clock()), host=self._host, **fields)
         readable = False
         try:
-            fd = self._open_locked()
+            fd, size = self._open_locked()
             try:
-                _write_line(fd, linked(line, hash_before(fd, self.path)))
+                last = os.pread(fd, TRAILER + 1, max(0, size - TRAILER - 1))
+                line = linked(line, hash_before(fd, self.path, size, last))
+                if size and not last.endswith(b"\n"):
+                    # A writer died in the middle of its line: it keeps its line, we take ours.
+                    line = b"\n" + line
+                if os.write(fd, line) != len(line):
+                    raise OSError(errno.ENOSPC, "only a part of the line fitted")
                 readable = True
                 if sync:
                     os.fdatasync(fd)
@@ -98,20 +104,21 @@ class AuditWriter:
                 readable=readable,
             ) from error
 
-    def _open_locked(self) -> int:
-        """The log, opened and locked, and still the file of that name."""
+    def _open_locked(self) -> tuple[int, int]:
+        """The log, opened and locked, and still the file of that name; and how long it is."""
         deadline = time.monotonic() + LOCK_TIMEOUT
         while True:
             fd = self._open()
             try:
                 require_regular(fd, self.path)
                 wait_for_flock(fd, deadline, self.path)
-                current = same_file(fd, self.path)
+                info = os.fstat(fd)
+                current = leads_to(self.path, info)
             except BaseException:
                 os.close(fd)
                 raise
             if current:
-                return fd
+                return fd, info.st_size
             release(fd)
 
     def _open(self) -> int:
@@ -134,20 +141,6 @@ class AuditWriter:
             os.close(fd)
             raise
         return fd
-
-
-def _write_line(fd: int, line: bytes) -> None:
-    """Append a line of its own to the locked log.
-
-    Raises:
-        OSError: it is not there, or not whole.
-    """
-    size = os.fstat(fd).st_size
-    if size and os.pread(fd, 1, size - 1) != b"\n":
-        # A writer died in the middle of its line: it keeps its line, we take ours.
-        line = b"\n" + line
-    if os.write(fd, line) != len(line):
-        raise OSError(errno.ENOSPC, "only a part of the line fitted")
 
 
 def timestamp(at: float) -> str:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 from typing import Final
 
-from healconsole.core.records import ClaimRecord
-from healconsole.stores.statefiles import is_slot, read_claim
-from healconsole.stores.writing import create_new, ensure_dir
+from healconsole.stores.writing import create_new
 
 _KEPT: Final = 256
 """Slots that are remembered at most."""
@@ -15,24 +13,6 @@ _durable: set[tuple[int, int, int, int]] = set()
 """Slots whose name this process has made durable: directory and file, as device and inode each."""
 
 _FLAGS = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
-
-
-def free_slot(dir_fd: int) -> int:
-    """The lowest slot that holds nothing. Call it under ``.guard``.
-
-    Raises:
-        OSError: ``claims`` cannot be read.
-    """
-    fd = ensure_dir(dir_fd, "claims")
-    try:
-        with os.scandir(fd) as entries:
-            names = {entry.name for entry in entries if is_slot(entry.name)}
-        slot = 0
-        while str(slot) in names and read_claim(fd, str(slot)) is not None:
-            slot += 1
-        return slot
-    finally:
-        os.close(fd)
 
 
 def open_slot(claims_fd: int, slot: int) -> int:
@@ -66,19 +46,15 @@ def keep_name(claims_fd: int, slot_fd: int) -> None:
     _durable.add(name)
 
 
-def empty_slot(dir_fd: int, claim: ClaimRecord) -> None:
-    """Truncate the claim's slot to nothing, durably.
+def empty_slot(claims_fd: int, slot: int) -> None:
+    """Truncate the slot to nothing, durably.
 
     Raises:
         OSError: it cannot be written.
     """
-    claims_fd = ensure_dir(dir_fd, "claims")
+    fd = os.open(str(slot), _FLAGS, dir_fd=claims_fd)
     try:
-        fd = os.open(str(claim.slot), _FLAGS, dir_fd=claims_fd)
-        try:
-            os.ftruncate(fd, 0)
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        os.ftruncate(fd, 0)
+        os.fsync(fd)
     finally:
-        os.close(claims_fd)
+        os.close(fd)

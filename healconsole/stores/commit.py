@@ -36,20 +36,12 @@ from healconsole.core.recovery import Recovery, recover
 from healconsole.core.scopes import scope_file_name
 from healconsole.core.verdict import FleetState, GuardState, Intent
 from healconsole.core.words import Outcome
-from healconsole.stores.claims import empty_slot, free_slot, keep_name, open_slot
+from healconsole.stores.claims import empty_slot, keep_name, open_slot
 from healconsole.stores.files import Missing, Unreadable
 from healconsole.stores.locks import GUARD, LOCK_TIMEOUT, locked
 from healconsole.stores.processes import own_identity
 from healconsole.stores.statedir import StateDir
-from healconsole.stores.statefiles import read_claims_of, read_marker, read_state_file
-from healconsole.stores.writing import (
-    Draft,
-    create_new,
-    ensure_dir,
-    remove_below,
-    replace_below,
-    write_all,
-)
+from healconsole.stores.writing import Dirs, Draft, create_new, remove_below, write_all
 
 
 class NotCommitted(Exception):  # noqa: N818 - the answer to a commit, for the guardrail "record"
@@ -79,16 +71,17 @@ def hold(path: str | os.PathLike[str], timeout: float = LOCK_TIMEOUT) -> Iterato
             raise NotCommitted(_sentence(error)) from error
         if not _leads_to(path, state.fd):
             raise NotCommitted(f"{os.fspath(path)} was replaced while its lock was waited for")
-        yield Held(state)
+        with Dirs(state.fd, state.descriptor) as dirs:
+            yield Held(state, dirs)
 
 
 class Held:
     """The guard state of one healer while its lock is held. Made by ``hold``."""
 
-    def __init__(self, state: StateDir) -> None:
+    def __init__(self, state: StateDir, dirs: Dirs) -> None:
         """``state`` was opened for this; nothing is remembered from before the lock."""
         self._state = state
-        self._fd = state.fd
+        self._dirs = dirs
 
     def guard_state(
         self,
@@ -105,7 +98,7 @@ class Held:
 
     def claims(self) -> tuple[ClaimRecord | Corrupt, ...]:
         """Everything in flight, ``alive`` filled in."""
-        return read_claims_of(self._fd)
+        return self._state.claims()
 
     def begin(
         self,
@@ -141,7 +134,7 @@ class Held:
                 lent = take_probe(self._probed(scope_file), policy, now)
                 drafts.append(self._draft(undo, f"cb/{scope_file}", format_breaker(lent)))
             claim = ClaimRecord(
-                slot=free_slot(self._fd), pid=pid, start=start, boot=boot, at=whole, key=key,
+                slot=self._state.free_slot(), pid=pid, start=start, boot=boot, at=whole, key=key,
                 scope_file=scope_file, probe=probe, last_refill=bucket.last_refill,
                 tokens_micro=bucket.tokens_micro, intent=intent.text, alive=True,
             )  # fmt: skip
@@ -194,7 +187,7 @@ class Held:
             self._mark_success(claim, scope, policy, now)
         else:
             # A marker that comes back after a power cut denies for its bucket, and no more.
-            remove_below(self._fd, f"keys/{claim.key}", sync=False)
+            remove_below(self._dirs.root, f"keys/{claim.key}", sync=False)
         announce()
         self._close_claim(claim)
 
@@ -207,7 +200,7 @@ class Held:
             OSError: it could not be written.
         """
         scope_file = scope_file_name(scope)
-        breaker = self._read_breaker(scope_file)
+        breaker = self._state.breaker(scope_file)
         if isinstance(breaker, Corrupt):
             return
         if succeeded:
@@ -215,7 +208,7 @@ class Held:
         else:
             counted = record_failure(breaker, policy, now)
         if counted is not None:
-            replace_below(self._fd, f"cb/{scope_file}", format_breaker(counted))
+            self._dirs.replace(f"cb/{scope_file}", format_breaker(counted))
 
     def recover(
         self,
@@ -235,21 +228,17 @@ class Held:
         """
         if claim.alive:
             raise ValueError(f"pid {claim.pid} of claim {claim.slot} lives")
-        bucket = self._read_bucket(f"rate/{claim.scope_file}")
-        breaker = self._read_breaker(claim.scope_file)
-        keys = ensure_dir(self._fd, "keys")
-        try:
-            marker = read_marker(keys, claim.key)
-        finally:
-            os.close(keys)
+        bucket = self._state.bucket("rate", claim.scope_file)
+        breaker = self._state.breaker(claim.scope_file)
+        marker = self._state.marker("keys", claim.key)
         plan = recover(claim, bucket, marker, breaker, policy, now)
         if plan.bucket is not None:
-            replace_below(self._fd, f"rate/{claim.scope_file}", format_bucket(plan.bucket))
+            self._dirs.replace(f"rate/{claim.scope_file}", format_bucket(plan.bucket))
         if plan.marker is not None:
-            replace_below(self._fd, f"keys/{claim.key}", format_marker(plan.marker))
+            self._dirs.replace(f"keys/{claim.key}", format_marker(plan.marker))
         announce(plan)
         if plan.breaker is not None:
-            replace_below(self._fd, f"cb/{claim.scope_file}", format_breaker(plan.breaker))
+            self._dirs.replace(f"cb/{claim.scope_file}", format_breaker(plan.breaker))
         self._close_claim(claim)
         return plan
 
@@ -266,8 +255,8 @@ class Held:
             key, math.floor(now), intent.text, intent.scope, os.getpid(), Outcome.DRY_RUN
         )
         with _not_committed():
-            replace_below(self._fd, f"dry/rate/{scope_file}", format_bucket(bucket))
-            replace_below(self._fd, f"dry/keys/{key}", format_marker(marker))
+            self._dirs.replace(f"dry/rate/{scope_file}", format_bucket(bucket))
+            self._dirs.replace(f"dry/keys/{key}", format_marker(marker))
 
     def correct(self, scope: str, policy: Policy, now: float) -> None:
         """Write back times that a clock which stepped back left ahead of now.
@@ -277,51 +266,40 @@ class Held:
         """
         scope_file = scope_file_name(scope)
         for folder in ("rate", "dry/rate"):
-            path = f"{folder}/{scope_file}"
-            bucket = self._read_bucket(path)
+            bucket = self._state.bucket(folder, scope_file)
             if isinstance(bucket, BucketRecord):
                 sound = rebased_bucket(bucket, policy, now)
                 if sound is not None:
-                    replace_below(self._fd, path, format_bucket(sound))
-        breaker = self._read_breaker(scope_file)
+                    self._dirs.replace(f"{folder}/{scope_file}", format_bucket(sound))
+        breaker = self._state.breaker(scope_file)
         if isinstance(breaker, BreakerRecord):
             mended = rebased_breaker(breaker, policy, now)
             if mended is not None:
-                replace_below(self._fd, f"cb/{scope_file}", format_breaker(mended))
+                self._dirs.replace(f"cb/{scope_file}", format_breaker(mended))
 
     def _taken(self, folder: str, scope_file: str, policy: Policy, now: float) -> BucketRecord:
-        path = f"{folder}/{scope_file}"
-        bucket = self._read_bucket(path)
+        bucket = self._state.bucket(folder, scope_file)
         if isinstance(bucket, Corrupt):
-            raise NotCommitted(f"{path} is corrupt: {bucket.why}")
+            raise NotCommitted(f"{folder}/{scope_file} is corrupt: {bucket.why}")
         try:
             return take(bucket, policy, now)
         except ValueError as error:
-            raise NotCommitted(f"{path}: {error}") from error
-
-    def _read_bucket(self, path: str) -> BucketRecord | Corrupt | None:
-        found = read_state_file(self._fd, path)
-        return found if isinstance(found, BucketRecord | Corrupt) else None
-
-    def _read_breaker(self, scope_file: str) -> BreakerRecord | Corrupt | None:
-        found = read_state_file(self._fd, f"cb/{scope_file}")
-        return found if isinstance(found, BreakerRecord | Corrupt) else None
+            raise NotCommitted(f"{folder}/{scope_file}: {error}") from error
 
     def _probed(self, scope_file: str) -> BreakerRecord:
-        breaker = self._read_breaker(scope_file)
+        breaker = self._state.breaker(scope_file)
         if not isinstance(breaker, BreakerRecord):
             why = "corrupt" if isinstance(breaker, Corrupt) else "not there"
             raise NotCommitted(f"cb/{scope_file} is {why}, so there is no probe to take")
         return breaker
 
     def _draft(self, undo: ExitStack, relpath: str, data: bytes) -> Draft:
-        draft = Draft(self._fd, relpath, data)
+        draft = Draft(self._dirs, relpath, data)
         undo.callback(draft.discard)
         return draft
 
     def _write_marker(self, opened: ExitStack, undo: ExitStack, marker: MarkerRecord) -> None:
-        keys = ensure_dir(self._fd, "keys")
-        opened.callback(os.close, keys)
+        keys = self._dirs.at("keys")
         opened.callback(os.fsync, keys)
         fd = create_new(keys, marker.key)
         undo.callback(self._remove_marker, marker.key)
@@ -330,9 +308,9 @@ class Held:
         write_all(fd, format_marker(marker))
 
     def _write_claim(self, opened: ExitStack, undo: ExitStack, claim: ClaimRecord) -> None:
-        claims = ensure_dir(self._fd, "claims")
-        opened.callback(os.close, claims)
+        claims = self._dirs.at("claims")
         fd = open_slot(claims, claim.slot)
+        self._state.claims_changed()
         undo.callback(self._empty_slot, claim)
         opened.callback(os.close, fd)
         opened.callback(keep_name, claims, fd)
@@ -341,11 +319,11 @@ class Held:
 
     def _remove_marker(self, key: str) -> None:
         with suppress(OSError):  # a marker that stays denies; the caller says why it failed
-            remove_below(self._fd, f"keys/{key}")
+            remove_below(self._dirs.root, f"keys/{key}")
 
     def _empty_slot(self, claim: ClaimRecord) -> None:
         with suppress(OSError):  # a claim that stays denies, and is settled as interrupted
-            empty_slot(self._fd, claim)
+            empty_slot(self._dirs.at("claims"), claim.slot)
 
     def _mark_success(self, claim: ClaimRecord, scope: str, policy: Policy, now: float) -> None:
         # A clock that stepped back during the act must not let the next one come early.
@@ -354,16 +332,13 @@ class Held:
         # The other one first: only the marker of the claim's own key proves the success.
         for key in dict.fromkeys((end, claim.key)):
             marker = MarkerRecord(key, at, claim.intent, scope, claim.pid, Outcome.SUCCESS)
-            replace_below(self._fd, f"keys/{key}", format_marker(marker))
+            self._dirs.replace(f"keys/{key}", format_marker(marker))
 
     def _close_claim(self, claim: ClaimRecord) -> None:
         # The token that begin took was on disk in the claim alone until now.
-        rate = ensure_dir(self._fd, "rate")
-        try:
-            os.fsync(rate)
-        finally:
-            os.close(rate)
-        empty_slot(self._fd, claim)
+        os.fsync(self._dirs.at("rate"))
+        empty_slot(self._dirs.at("claims"), claim.slot)
+        self._state.claims_changed()
 
 
 def _leads_to(path: str | os.PathLike[str], fd: int) -> bool:

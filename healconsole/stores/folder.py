@@ -92,6 +92,8 @@ class Folder:
         try:
             raw, info = read_name(self.fd, name)
         except Missing:
+            if not self._remember:
+                return None
             of_dir = os.fstat(self.fd).st_ctime_ns
             if self._keeps(began, of_dir, self._absent):
                 self._absent[name] = of_dir

@@ -22,7 +22,7 @@ for longer hangs."""
 
 _NEW_LOCK: Final = 0o660
 """Who can open a lock file can hold it, and so stop a healer: not everybody may."""
-_LOCK: Final = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+_LOCK: Final = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
 
 class LockTimeout(OSError):  # noqa: N818 - a timeout by name, an OSError by kind
@@ -58,12 +58,15 @@ def open_lock(dir_fd: int, name: str, mode: int = _NEW_LOCK) -> int:
     Raises:
         OSError: it cannot be opened, or is not a regular file.
     """
+    new = False
     try:
-        fd = os.open(name, _LOCK | os.O_EXCL, mode, dir_fd=dir_fd)
-        new = True
-    except FileExistsError:
-        fd = os.open(name, _LOCK, mode, dir_fd=dir_fd)
-        new = False
+        fd = os.open(name, _LOCK, dir_fd=dir_fd)
+    except FileNotFoundError:
+        try:
+            fd = os.open(name, _LOCK | os.O_CREAT | os.O_EXCL, mode, dir_fd=dir_fd)
+            new = True
+        except FileExistsError:  # somebody else was first
+            fd = os.open(name, _LOCK, dir_fd=dir_fd)
     try:
         require_regular(fd, name)
         if new:
@@ -155,8 +158,13 @@ def release(fd: int) -> None:
 
 def same_file(fd: int, path: str, dir_fd: int | None = None) -> bool:
     """Whether ``path`` still leads to the open file ``fd``."""
+    return leads_to(path, os.fstat(fd), dir_fd)
+
+
+def leads_to(path: str, info: os.stat_result, dir_fd: int | None = None) -> bool:
+    """Whether ``path``, and no link, is the file of ``info``."""
     try:
         named = os.stat(path, dir_fd=dir_fd, follow_symlinks=False)
     except FileNotFoundError:
         return False
-    return os.path.samestat(os.fstat(fd), named)
+    return os.path.samestat(info, named)

@@ -46,10 +46,19 @@ def own_identity() -> tuple[int, int, str]:
         OSError: /proc does not tell; a claim without a start time could not be recovered.
     """
     pid = os.getpid()
-    start = identity(pid)
+    start = _own_start()
     if start is None:
+        _own_start.cache_clear()
         raise OSError(f"/proc/{pid}/stat does not tell when this process started")
     return pid, start, boot_id()
+
+
+@lru_cache(maxsize=1)
+def _own_start() -> int | None:
+    return identity(os.getpid())
+
+
+os.register_at_fork(after_in_child=_own_start.cache_clear)
 
 
 def lock_holder(st_dev: int, st_ino: int) -> int | None:

@@ -71,6 +71,8 @@ class StateDir:
         self._dirs: dict[str, Folder] = {}
         self._absent: set[str] = set()
         self._slots: tuple[int, list[str]] = (-1, [])
+        self._taken: frozenset[str] = frozenset()
+        self._in_flight: tuple[ClaimRecord | Corrupt, ...] | None = None
         self._stamp = (0, 0)
 
     def __enter__(self) -> Self:
@@ -154,15 +156,55 @@ class StateDir:
                 dry_env,
             )
 
+    def claims(self) -> tuple[ClaimRecord | Corrupt, ...]:
+        """Everything in flight, ``alive`` filled in."""
+        with self._lock:
+            self._notice_changes()
+            return self._claims()
+
+    def free_slot(self) -> int:
+        """The lowest slot that holds nothing, true while a lock is held."""
+        with self._lock:
+            self._claims()
+            slot = 0
+            while str(slot) in self._taken:
+                slot += 1
+            return slot
+
+    def claims_changed(self) -> None:
+        """To be told by whoever wrote a claim under the lock."""
+        self._in_flight = None
+
+    def bucket(self, folder: str, scope_file: str) -> BucketRecord | Corrupt | None:
+        """The bucket in the file ``scope_file`` of ``rate`` or ``dry/rate``."""
+        with self._lock:
+            return self._file(folder, scope_file, _bucket_in)
+
+    def breaker(self, scope_file: str) -> BreakerRecord | Corrupt | None:
+        """The breaker in the file ``scope_file``."""
+        with self._lock:
+            return self._file("cb", scope_file, _breaker_in)
+
+    def marker(self, folder: str, key: str) -> MarkerRecord | Corrupt | None:
+        """The marker ``key`` in ``keys`` or ``dry/keys``."""
+        with self._lock:
+            return self._file(folder, key, _marker_in)
+
+    def descriptor(self, folder: str) -> int | None:
+        """The descriptor of a directory that is open already."""
+        opened = self._dirs.get(folder)
+        return None if opened is None else opened.fd
+
     def _notice_changes(self) -> None:
+        if self._pinned:
+            return
         info = os.fstat(self.fd)
         if (info.st_mtime_ns, info.st_ctime_ns) == self._stamp:
             return
         # Removed, renamed, or something in it was: the name may lead elsewhere by now. If it
         # leads nowhere, what is still open says what was true last, and the commit refuses.
-        if not self._pinned:
-            with suppress(Missing, Unreadable):
-                self.reopen()
+        with suppress(Missing, Unreadable):
+            self.reopen()
         self._forget()
         began = tick()
         info = os.fstat(self.fd)
@@ -176,6 +218,7 @@ class StateDir:
         self._dirs.clear()
         self._absent.clear()
         self._slots = (-1, [])
+        self._in_flight = None
         self._stamp = (0, 0)
 
     def _dir(self, name: str) -> Folder | Corrupt | None:
@@ -195,7 +238,7 @@ class StateDir:
         if name in self._absent:
             return None
         record = read_record(self.fd, name, name, parse_override)
-        if record is None:
+        if record is None and not self._pinned:
             self._absent.add(name)
         return record
 
@@ -206,20 +249,38 @@ class StateDir:
         return found if found is None else replace(found, path=f"{folder}/{name}")
 
     def _claims(self) -> tuple[ClaimRecord | Corrupt, ...]:
+        if self._in_flight is not None:
+            return self._in_flight
         folder = self._dir("claims")
         if not isinstance(folder, Folder):
+            self._taken = frozenset()
             return () if folder is None else (folder,)
+        found: list[ClaimRecord | Corrupt] = []
+        taken: list[str] = []
+        try:
+            slots = self._slots_in(folder)
+        except OSError:
+            return (Corrupt("claims", "not readable"),)
+        for slot in slots:
+            claim = folder.read(slot, _claim_in)
+            if claim is not None:
+                found.append(living(claim))
+                taken.append(slot)
+        claims = tuple(found)
+        if self._pinned:
+            # Who writes a claim holds the lock, which here is ours.
+            self._taken, self._in_flight = frozenset(taken), claims
+        return claims
+
+    def _slots_in(self, folder: Folder) -> list[str]:
+        if self._pinned:
+            return slots_in(os.listdir(folder.fd))  # noqa: PTH208 - of a descriptor
         if os.fstat(folder.fd).st_mtime_ns != self._slots[0]:
             began = tick()
             changed = os.fstat(folder.fd).st_mtime_ns
             slots = slots_in(os.listdir(folder.fd))  # noqa: PTH208 - of a descriptor
             self._slots = (changed if settled(changed, began) else -1, slots)
-        found: list[ClaimRecord | Corrupt] = []
-        for slot in self._slots[1]:
-            claim = folder.read(slot, _claim_in)
-            if claim is not None:
-                found.append(living(claim))
-        return tuple(found)
+        return self._slots[1]
 
 
 @lru_cache(_KEPT)

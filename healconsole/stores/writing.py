@@ -9,9 +9,10 @@ import errno
 import itertools
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 
 from healconsole.stores.files import Missing, Unreadable, open_below_dir, parent_below
 
@@ -23,29 +24,89 @@ _CREATE: Final = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLO
 _serial = itertools.count()
 
 
+class Dirs:
+    """The directories below one root, each opened once, and made where it is missing.
+
+    For the time of one lock: one that is renamed away meanwhile is written all the same.
+    """
+
+    __slots__ = ("_known", "_opened", "root")
+
+    def __init__(self, root: int, known: Callable[[str], int | None] | None = None) -> None:
+        """Nothing is opened yet. ``known`` gives descriptors that are open, and closes them."""
+        self.root = root
+        self._known = known
+        self._opened: dict[str, int] = {}
+
+    def __enter__(self) -> Self:
+        """Nothing is opened yet."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close all that was opened here."""
+        self.close()
+
+    def close(self) -> None:
+        """Close all that was opened here."""
+        while self._opened:
+            os.close(self._opened.popitem()[1])
+
+    def at(self, relpath: str) -> int:
+        """The descriptor of the directory ``relpath``, of the root for an empty one.
+
+        Raises:
+            OSError: it cannot be made, or something else is in its place.
+        """
+        if not relpath:
+            return self.root
+        fd = self._opened.get(relpath)
+        if fd is None and self._known is not None:
+            fd = self._known(relpath)
+        if fd is None:
+            fd = self._opened[relpath] = ensure_dir(self.root, relpath)
+        return fd
+
+    def replace(self, relpath: str, data: bytes) -> None:
+        """Put ``data`` in place of ``relpath``, see ``replace_below``.
+
+        Raises:
+            OSError: as there.
+        """
+        draft = Draft(self, relpath, data)
+        try:
+            draft.sync()
+            draft.place()
+        finally:
+            draft.discard()
+
+
 class Draft:
-    """A new content of ``relpath``, written to ``.scratch/`` and not yet in place."""
+    """A new content of ``relpath``, written to ``.scratch/`` and not yet in place.
 
-    __slots__ = ("_fd", "_name", "_scratch", "relpath", "root")
+    To be placed or discarded before its ``Dirs`` are closed.
+    """
 
-    def __init__(self, root: int, relpath: str, data: bytes) -> None:
+    __slots__ = ("_at", "_fd", "_name", "_scratch", "_target")
+
+    def __init__(self, dirs: Dirs, relpath: str, data: bytes) -> None:
         """Write ``data`` to a temporary file that has owner and mode of what it replaces.
 
         Raises:
             OSError: it cannot be written; nothing is left behind.
         """
-        self.root = root
-        self.relpath = relpath
         self._name = f"{os.getpid()}.{next(_serial)}"
-        self._scratch = ensure_dir(root, SCRATCH)
-        try:
-            self._fd = _create_draft(self._scratch, self._name)
-        except OSError:
-            os.close(self._scratch)
-            raise
+        self._scratch = dirs.at(SCRATCH)
+        self._fd = _create_draft(self._scratch, self._name)
         try:
             write_all(self._fd, data)
-            _dress(self._fd, root, relpath)
+            head, _, self._target = relpath.rpartition("/")
+            self._at = dirs.at(head)
+            _dress(self._fd, self._at, self._target)
         except BaseException:
             self.discard()
             raise
@@ -56,11 +117,10 @@ class Draft:
 
     def place(self, *, sync_dir: bool = True) -> None:
         """Rename over ``relpath``; with ``sync_dir`` the rename is durable on return."""
-        with parent_to_write(self.root, self.relpath) as (at, name):
-            os.rename(self._name, name, src_dir_fd=self._scratch, dst_dir_fd=at)
-            self._close()
-            if sync_dir:
-                os.fsync(at)
+        os.rename(self._name, self._target, src_dir_fd=self._scratch, dst_dir_fd=self._at)
+        self._close()
+        if sync_dir:
+            os.fsync(self._at)
 
     def discard(self) -> None:
         """Remove the temporary file; what it would have replaced stays as it is."""
@@ -70,10 +130,8 @@ class Draft:
             self._close()
 
     def _close(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            os.close(self._scratch)
-            self._fd = -1
+        os.close(self._fd)
+        self._fd = -1
 
 
 def replace_below(dir_fd: int, relpath: str, data: bytes) -> None:
@@ -86,12 +144,8 @@ def replace_below(dir_fd: int, relpath: str, data: bytes) -> None:
         OSError: it could not be written, and what was there stays; or (only from the last
             fsync) it is in place and may not survive a power cut.
     """
-    draft = Draft(dir_fd, relpath, data)
-    try:
-        draft.sync()
-        draft.place()
-    finally:
-        draft.discard()
+    with Dirs(dir_fd) as dirs:
+        dirs.replace(relpath, data)
 
 
 def remove_below(dir_fd: int, relpath: str, *, sync: bool = True) -> None:
@@ -242,14 +296,13 @@ def _create_draft(dir_fd: int, name: str) -> int:
         return os.open(name, _CREATE, _NEW_FILE, dir_fd=dir_fd)
 
 
-def _dress(fd: int, root: int, relpath: str) -> None:
-    """Give the temporary ``fd`` owner, group and mode of what it replaces."""
-    with parent_to_write(root, relpath) as (at, name):
-        try:
-            old = os.stat(name, dir_fd=at, follow_symlinks=False)
-        except FileNotFoundError:
-            give_to_owner_of(at, fd)
-            return
+def _dress(fd: int, at: int, name: str) -> None:
+    """Give the temporary ``fd`` owner, group and mode of what it replaces, ``name`` in ``at``."""
+    try:
+        old = os.stat(name, dir_fd=at, follow_symlinks=False)
+    except FileNotFoundError:
+        give_to_owner_of(at, fd)
+        return
     if not stat.S_ISREG(old.st_mode):
         return
     own = os.fstat(fd)
@@ -261,4 +314,6 @@ def _dress(fd: int, root: int, relpath: str) -> None:
             # state would stop, so that is refused; what everybody can read may go on.
             if not old.st_mode & stat.S_IROTH:
                 raise
+    elif own.st_mode == old.st_mode:
+        return
     os.fchmod(fd, stat.S_IMODE(old.st_mode))

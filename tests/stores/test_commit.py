@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from healconsole.core.breaker import parse_breaker
 from healconsole.core.guardrails import evaluate
 from healconsole.core.intent import marker_key, parse_intent
 from healconsole.core.records import (
@@ -19,7 +20,6 @@ from healconsole.core.records import (
 from healconsole.core.words import Circuit
 from healconsole.stores.commit import Held, NotCommitted, hold
 from healconsole.stores.layout import LAYOUT, prepare
-from healconsole.stores.statefiles import read_state_file
 from tests.stores.children import fork, wait
 from tests.stores.commits import (
     INTENT,
@@ -126,7 +126,7 @@ def test_three_failures_open_and_a_probe_closes(home: Path) -> None:
         verdict = evaluate(INTENT, held.guard_state(INTENT, POLICY, later), POLICY, later)
         assert verdict.probe
         claim = begin(held, now=later, probe=True)
-        lent = read_state_file(held._fd, "cb/restart_worker")
+        lent = parse_breaker((home / "cb/restart_worker").read_bytes(), "")
         assert isinstance(lent, BreakerRecord)
         assert (lent.state, lent.until) == (Circuit.HALF_OPEN, later + POLICY.probe_lease)
         finish(held, claim, now=later + 10)

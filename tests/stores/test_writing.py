@@ -15,6 +15,7 @@ import pytest
 from healconsole.stores.files import open_dir
 from healconsole.stores.locks import locked
 from healconsole.stores.writing import (
+    Dirs,
     Draft,
     create_new,
     ensure_dir,
@@ -157,7 +158,7 @@ def test_a_full_disk_leaves_the_old_state_whole(tmp_path: Path) -> None:
 def test_a_draft_of_a_dead_process_with_our_pid_is_in_nobodys_way(tmp_path: Path, fd: int) -> None:
     scratch = tmp_path / ".scratch"
     scratch.mkdir()
-    probe = Draft(fd, "x", b"")
+    probe = Draft(Dirs(fd), "x", b"")
     (name,) = (entry.name for entry in scratch.iterdir())
     probe.discard()
     serial = int(name.rpartition(".")[2]) + 1
