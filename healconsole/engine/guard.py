@@ -297,12 +297,9 @@ class Guard:
         try:
             wanted = self._parsed(intent)
         except InvalidIntent as error:
-            verdict = refused(_text(intent), str(error))
-            return self._deny(verdict, fact, trigger, "")
+            return self._deny(refused(_text(intent), str(error)), fact, trigger, "")
         now = self._clock()
-        fleet = None
-        if self._fleet is not None:
-            fleet = self._fleet_state(wanted, now, trigger, wanting=True)
+        fleet = self._fleet_state(wanted, now, trigger, wanting=True)
         state = self._peek.state(wanted, self.policy, now, fleet)
         if self._peek.wants_mending(state, self.policy, now):
             try:
@@ -394,8 +391,7 @@ class Guard:
         self._interrupted += len(found)
 
     def _deny(self, verdict: Verdict, fact: str, trigger: str, again: str) -> GuardedResult:
-        known = again == verdict.guard
-        self._denials.denied(verdict, fact, trigger, self._clock(), known=known)
+        self._denials.denied(verdict, fact, trigger, self._clock(), known=again == verdict.guard)
         return GuardedResult(verdict, Outcome.DENIED, verdict.reason)
 
 

@@ -1,8 +1,8 @@
 """Start what a healer runs, bound it in time and output, and end all of it when it must end.
 
 A command or a function runs in a session of its own. To end it means to end every process of
-that session: first SIGTERM, then SIGKILL after :data:`GRACE` seconds. What has made itself a
-session (``setsid``) has left on purpose and is left alone.
+that session, see ``session``. What has made itself a session (``setsid``) has left on purpose and
+is left alone.
 """
 
 from __future__ import annotations
@@ -17,16 +17,13 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from healconsole.core.frozen import Frozen
-from healconsole.engine.waiting import readable
-
-GRACE = 2.0
-"""Seconds between SIGTERM and SIGKILL."""
+from healconsole.engine.handlers import DEFAULT, handle
+from healconsole.engine.session import GRACE, end_session
 
 OUTPUT_LIMIT = 65_536
 """Bytes that are kept of each of a command's two outputs; the rest is read and dropped."""
@@ -131,7 +128,7 @@ def run_command(
     try:
         ended, timed_out, dropped = _watch(child.pid, timeout, pipes, tick, tick_every, began)
     except BaseException:
-        _end_session(child.pid)
+        end_session(child.pid)
         raise
     finally:
         status = child.wait()
@@ -180,7 +177,7 @@ def run_function(
     try:
         ended, timed_out, dropped = _watch(pid, timeout, pipes, tick, tick_every, began)
     except BaseException:
-        _end_session(pid)
+        end_session(pid)
         raise
     finally:
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
@@ -212,21 +209,25 @@ def _be_the_child(
     code = 1
     try:
         os.setsid()
-        for name in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGINT):
-            signal.signal(name, signal.SIG_DFL)
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGINT):
+            handle(number, DEFAULT)
         # Bounds the child even when nobody is left to time it out.
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        handle(signal.SIGALRM, DEFAULT)
         signal.setitimer(signal.ITIMER_REAL, timeout + GRACE + 1)
-        os.environ.update(environ)
+        if environ:
+            os.environ.update(environ)
         answer: dict[str, Any] = {"code": 0, "error": "", "value": None}
         try:
             value = function()
-            if inspect.isawaitable(value):
-                import asyncio  # who writes coroutines has it; for all others it is half the start
+            if not _is_plain(value):
+                if inspect.isawaitable(value):
+                    import asyncio  # who writes coroutines has it; for others it is half the start
 
-                value = asyncio.run(_await(value))
-            # What JSON cannot carry comes back as its truth, and never as a False it did not say.
-            answer["value"] = value if _is_plain(value) else (True if value else None)
+                    value = asyncio.run(_await(value))
+                # What JSON cannot carry comes back as its truth, and never as a False it did not
+                # say.
+                value = value if _is_plain(value) else (True if value else None)
+            answer["value"] = value
         except SystemExit as leaving:
             answer["code"] = leaving.code if isinstance(leaving.code, int) else int(bool(leaving))
             if answer["code"]:
@@ -234,13 +235,19 @@ def _be_the_child(
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is the action's answer
             answer.update(code=1, error=describe(error))
         code = answer["code"]
-        data = json.dumps(answer).encode()
+        # Every page that a child is the first to touch costs it a microsecond or more: what is said
+        # most often needs no encoder.
+        data = _NOTHING if answer == _SAYS_NOTHING else json.dumps(answer).encode()
         while data:
             data = data[os.write(sender, data) :]
         sys.stdout.flush()
         sys.stderr.flush()
     finally:
         os._exit(code & 0xFF)
+
+
+_SAYS_NOTHING: Final = {"code": 0, "error": "", "value": None}
+_NOTHING: Final = json.dumps(_SAYS_NOTHING).encode()
 
 
 async def _await(value: Awaitable[Any]) -> Any:  # noqa: ANN401 - what a user's function returns
@@ -280,13 +287,13 @@ def time_limit(seconds: float, what: str, beat: Beat | None = None) -> Iterator[
 
     if beat is not None:
         beat.give()
-    before = signal.signal(signal.SIGALRM, ring)
+    before = handle(signal.SIGALRM, ring)
     arm()
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        handle(signal.SIGALRM, before)
 
 
 def describe(error: BaseException) -> str:
@@ -324,12 +331,12 @@ def _watch(
         while True:
             now = time.monotonic()
             if now >= deadline:
-                _end_session(pid)
+                end_session(pid)
                 return f"timed out after {timeout:g} s", True, dropped
             if tick is not None and now >= next_tick:
                 next_tick = now + tick_every
                 if why := tick():
-                    _end_session(pid)
+                    end_session(pid)
                     return why, False, dropped
             wait = min(deadline, next_tick if tick is not None else deadline) - now
             ready = {fd for fd, _ in poller.poll(max(0.0, wait) * 1000 + 1)}
@@ -360,38 +367,3 @@ def _drain(descriptor: int, kept: bytearray) -> tuple[bool, int]:
         kept += data[:room]
         dropped += len(data) - min(room, len(data))
     return True, dropped
-
-
-def _end_session(leader: int) -> None:
-    """End every process of the session that ``leader`` leads; it must not have been reaped yet."""
-    _signal_session(leader, signal.SIGTERM)
-    exit_fd = os.pidfd_open(leader)
-    try:
-        readable(exit_fd, GRACE)
-    finally:
-        os.close(exit_fd)
-    # Twice: what was being forked during the first look is found by the second.
-    for _ in range(2):
-        _signal_session(leader, signal.SIGKILL)
-
-
-def _signal_session(session: int, number: signal.Signals) -> None:
-    for entry in os.listdir("/proc"):  # noqa: PTH208 - only the names are needed
-        if entry.isdigit() and _session_of(entry) == session:
-            # The pidfd pins the process; asking again makes sure that it is still the one.
-            with suppress(ProcessLookupError, PermissionError):
-                descriptor = os.pidfd_open(int(entry))
-                try:
-                    if _session_of(entry) == session:
-                        signal.pidfd_send_signal(descriptor, number)
-                finally:
-                    os.close(descriptor)
-
-
-def _session_of(pid: str) -> int | None:
-    """Field 6 of ``/proc/<pid>/stat``; the name before it may hold blanks and brackets."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2].split()
-    except OSError:
-        return None
-    return int(fields[3]) if len(fields) > 3 else None

@@ -38,7 +38,7 @@ from healconsole.core.verdict import FleetState, GuardState, Intent
 from healconsole.core.words import Outcome
 from healconsole.stores.claims import empty_slot, keep_name, open_slot
 from healconsole.stores.files import Missing, Unreadable
-from healconsole.stores.locks import GUARD, LOCK_TIMEOUT, locked
+from healconsole.stores.locks import GUARD, LOCK_TIMEOUT, release, take_lock
 from healconsole.stores.processes import own_identity
 from healconsole.stores.statedir import StateDir
 from healconsole.stores.writing import Dirs, Draft, create_new, remove_below, write_all
@@ -59,20 +59,24 @@ def hold(path: str | os.PathLike[str], timeout: float = LOCK_TIMEOUT) -> Iterato
         NotCommitted: the directory or its lock cannot be had, or somebody held the lock for
             longer than ``timeout`` seconds.
     """
-    with ExitStack() as stack:
+    try:
+        state = StateDir(path, pinned=True)
+    except Missing as error:
+        raise NotCommitted(f"there is no state directory {os.fspath(path)}") from error
+    except Unreadable as error:
+        raise NotCommitted(f"{os.fspath(path)}: {error.why}") from error
+    with state:
         try:
-            state = stack.enter_context(StateDir(path, pinned=True))
-            stack.enter_context(locked(state.fd, GUARD, timeout))
-        except Missing as error:
-            raise NotCommitted(f"there is no state directory {os.fspath(path)}") from error
-        except Unreadable as error:
-            raise NotCommitted(f"{os.fspath(path)}: {error.why}") from error
+            lock = take_lock(state.fd, GUARD, timeout)
         except OSError as error:
             raise NotCommitted(_sentence(error)) from error
-        if not _leads_to(path, state.fd):
-            raise NotCommitted(f"{os.fspath(path)} was replaced while its lock was waited for")
-        with Dirs(state.fd, state.descriptor) as dirs:
-            yield Held(state, dirs)
+        try:
+            if not _leads_to(path, state.fd):
+                raise NotCommitted(f"{os.fspath(path)} was replaced while its lock was waited for")
+            with Dirs(state.fd, state.descriptor) as dirs:
+                yield Held(state, dirs)
+        finally:
+            release(lock)
 
 
 class Held:

@@ -33,6 +33,19 @@ class LockTimeout(OSError):  # noqa: N818 - a timeout by name, an OSError by kin
 def locked(dir_fd: int, name: str = GUARD, timeout: float = LOCK_TIMEOUT) -> Iterator[int]:
     """Hold the exclusive flock on ``name`` in ``dir_fd``; yields the lock's descriptor.
 
+    Raises:
+        LockTimeout, OSError: as ``take_lock`` does.
+    """
+    fd = take_lock(dir_fd, name, timeout)
+    try:
+        yield fd
+    finally:
+        release(fd)
+
+
+def take_lock(dir_fd: int, name: str = GUARD, timeout: float = LOCK_TIMEOUT) -> int:
+    """Take the exclusive flock on ``name`` in ``dir_fd``: a descriptor, to be given to ``release``.
+
     No child inherits it.
 
     Raises:
@@ -45,11 +58,13 @@ def locked(dir_fd: int, name: str = GUARD, timeout: float = LOCK_TIMEOUT) -> Ite
         try:
             wait_for_flock(fd, deadline, name)
             # Whoever cleared the directory while this one waited left it a lock on nothing.
-            if same_file(fd, name, dir_fd):
-                yield fd
-                return
-        finally:
+            current = same_file(fd, name, dir_fd)
+        except BaseException:
             release(fd)
+            raise
+        if current:
+            return fd
+        release(fd)
 
 
 def open_lock(dir_fd: int, name: str, mode: int = _NEW_LOCK) -> int:

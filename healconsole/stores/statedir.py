@@ -39,6 +39,8 @@ _KEPT: Final = 256
 """Answers that are remembered of each pure function below."""
 
 _file_of = lru_cache(_KEPT)(scope_file_name)
+_parsed_bucket = lru_cache(_KEPT)(parse_bucket)
+_parsed_breaker = lru_cache(_KEPT)(parse_breaker)
 
 
 class StateDir:
@@ -289,11 +291,11 @@ def _keys_of(intent_text: str, number: int) -> tuple[str, str]:
 
 
 def _bucket_in(raw: bytes, _: os.stat_result, folder: str, name: str) -> BucketRecord | Corrupt:
-    return parse_bucket(raw, f"{folder}/{name}")
+    return _parsed_bucket(raw, f"{folder}/{name}")
 
 
 def _breaker_in(raw: bytes, _: os.stat_result, folder: str, name: str) -> BreakerRecord | Corrupt:
-    return parse_breaker(raw, f"{folder}/{name}")
+    return _parsed_breaker(raw, f"{folder}/{name}")
 
 
 def _marker_in(raw: bytes, info: os.stat_result, folder: str, name: str) -> MarkerRecord | Corrupt:
