@@ -72,23 +72,25 @@ def evaluate(
                 break
     if denial is None or ladder:
         steps.append(Step(Guardrail.DRY_RUN, StepResult.DRY, dry.why) if dry.dry else _LIVE)
+    allow, probe = denial is None, False
     if denial is not None:
+        # In the order of the fields: by their names it takes half as long again.
         return Verdict(
             intent.text,
             intent.scope,
-            allow=False,
-            guard=denial.guard,
-            reason=denial.evidence,
-            earliest=denial.earliest,
-            dry_run=dry.dry,
-            probe=False,
-            steps=tuple(steps),
+            allow,
+            denial.guard,
+            denial.evidence,
+            denial.earliest,
+            dry.dry,
+            probe,
+            tuple(steps),
         )
     probe = not dry.dry and any(step is _PROBE_PASS for step in steps)
     return Verdict(
         intent.text,
         intent.scope,
-        allow=True,
+        allow=allow,
         guard=None,
         reason=f"dry-run: {dry.why}" if dry.dry else PROBE if probe else ALLOWED,
         earliest=None,

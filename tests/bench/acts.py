@@ -1,7 +1,8 @@
 """One path of the Python engine, again and again: ``python -m tests.bench.acts PATH ROUNDS``.
 
 The counterpart of ``acts.sh``, on the same environment. Prints a JSON object: ``taken`` the
-microseconds of each round, ``synced`` those of them that were spent in fsync(2) and fdatasync(2).
+microseconds of each round, ``synced`` those of them that were spent in fsync(2) and fdatasync(2),
+``moved`` those in rename(2) and ftruncate(2), which wait for the file system's journal, too.
 Looks for ``MARK`` between the rounds, for whoever counts calls.
 """
 
@@ -27,28 +28,32 @@ SAME: Final = {
 }
 """Paths on which each round asks for the same intent; on the others each asks for its own."""
 
-_synced = 0
+_spent = {"synced": 0, "moved": 0}
+"""Nanoseconds until now."""
 
 
 def main(path: str, rounds: int) -> None:
     """Run ``rounds`` rounds of ``path`` and print what they took."""
-    _time("fsync")
-    _time("fdatasync")
-    taken, synced = [], []
+    for name, what in (
+        ("fsync", "synced"), ("fdatasync", "synced"), ("rename", "moved"), ("ftruncate", "moved"),
+    ):  # fmt: skip
+        _time(name, what)
+    said: dict[str, list[float]] = {"taken": [], "synced": [], "moved": []}
     settings = settings_from(os.environ["NAME"], os.environ, DEFAULT_POLICY, 60)
     with Guard.from_settings(settings, time.time) as guard:
         once = _round(guard, path)
         for number in range(rounds):
             intent = SAME.get(path, f"restart_worker pid={number}")
-            before = _synced
+            before = dict(_spent)
             os.path.exists(MARK)  # noqa: PTH110 - the one call, and no object around it
             began = time.perf_counter_ns()
             once(intent)
             ended = time.perf_counter_ns()
-            taken.append((ended - began) / 1000)
-            synced.append((_synced - before) / 1000)
+            said["taken"].append((ended - began) / 1000)
+            for what, until in before.items():
+                said[what].append((_spent[what] - until) / 1000)
         os.path.exists(MARK)  # noqa: PTH110
-    print(json.dumps({"taken": taken, "synced": synced}))
+    print(json.dumps(said))
 
 
 def nothing() -> None:
@@ -89,17 +94,16 @@ def _deny(guard: Guard, intent: str) -> None:
     guard.run(intent, nothing)
 
 
-def _time(name: str) -> None:
-    """Have the calls of ``os.<name>`` add to the time that was spent in syncing."""
+def _time(name: str, what: str) -> None:
+    """Have the calls of ``os.<name>`` add to the time that was spent in ``what``."""
     call = getattr(os, name)
 
-    def timed(descriptor: int) -> None:
-        global _synced  # noqa: PLW0603 - the wrapper has nowhere else to count
+    def timed(*args: object, **options: object) -> None:
         began = time.perf_counter_ns()
         try:
-            call(descriptor)
+            call(*args, **options)
         finally:
-            _synced += time.perf_counter_ns() - began
+            _spent[what] += time.perf_counter_ns() - began
 
     setattr(os, name, timed)
 

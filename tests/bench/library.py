@@ -36,10 +36,14 @@ SYNC_SHARE: Final = 1.5
 
 @dataclass(slots=True)
 class Cost:
-    """What one path costs in one library. ``taken`` and ``synced`` are microseconds of rounds."""
+    """What one path costs in one library.
+
+    ``taken``, ``synced`` and ``moved`` (see ``acts``) are microseconds of rounds.
+    """
 
     taken: list[float] = field(default_factory=list)
     synced: list[float] = field(default_factory=list)
+    moved: list[float] = field(default_factory=list)
     forks: int = 0
     execs: int = 0
     syncs: int = 0
@@ -133,7 +137,9 @@ def in_python(path: str, rounds: int) -> Cost:
     cost = Cost()
     with site(path) as environ:
         answer = json.loads(output(python(path, rounds + 10), environ))
-        cost.taken, cost.synced = answer["taken"][10:], answer["synced"][10:]
+        cost.taken, cost.synced, cost.moved = (
+            answer[what][10:] for what in ("taken", "synced", "moved")
+        )
     with site(path) as environ:
         count(python(path, 3), environ, cost)
     return cost
@@ -259,6 +265,7 @@ def print_python(bases: Mapping[str, Cost]) -> None:
             f"{'allowed, ' + what:24} {cost.median:9.1f} ({cost.least:.1f})  {cost.calls()}  "
             f"own fsyncs {statistics.median(cost.synced):.0f}; {less.share:.2f} x these"
             f"{alone_text}, aim {SYNC_SHARE}: {verdict(less.share < SYNC_SHARE)}; "
+            f"renames and truncation {statistics.median(cost.moved):.0f}; "
             f"{bases['allowed'].median / cost.median:.0f} x the baseline",
             flush=True,
         )

@@ -22,8 +22,10 @@ WRITES = frozenset(
     }
 )  # fmt: skip
 """Calls that change something on the disk, or tell somebody."""
-LOOKS_AT_MOST = 10
-"""One for each of two markers, bucket, breaker and one slot, and those for the directories."""
+LOOKS_AT_MOST = 7
+"""The directory, two for the markers, bucket, breaker, and two for the one slot."""
+CALLS_AT_MOST = 160
+"""Of an act, its action left out; two thirds of them are between the lock and the claim."""
 SYNCS_AT_MOST = 10
 """Draft, marker, claim, keys, log; then marker, keys, log, rate, claim."""
 
@@ -123,3 +125,4 @@ def test_an_act_waits_for_the_disk_no_oftener_than_it_promises(
     names = Counter(call.name for call in parts["allowed"] if not call.failed)
     assert 5 <= names["fsync"] + names["fdatasync"] <= SYNCS_AT_MOST
     assert not FORKS & names.keys()
+    assert len(parts["allowed"]) <= CALLS_AT_MOST, names
