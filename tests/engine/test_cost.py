@@ -24,8 +24,8 @@ WRITES = frozenset(
 """Calls that change something on the disk, or tell somebody."""
 LOOKS_AT_MOST = 7
 """The directory, two for the markers, bucket, breaker, and two for the one slot."""
-CALLS_AT_MOST = 160
-"""Of an act, its action left out; two thirds of them are between the lock and the claim."""
+CALLS_AT_MOST = 180
+"""Of an act, its action left out."""
 SYNCS_AT_MOST = 10
 """Draft, marker, claim, keys, log; then marker, keys, log, rate, claim."""
 
