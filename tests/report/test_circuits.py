@@ -198,6 +198,19 @@ def test_resets_of_two_scopes_are_each_taken_back() -> None:
     assert [it.ended for it in found.episodes] == [None, None]
 
 
+def test_the_undo_of_a_rehearsal_lets_no_tripped_healer_go() -> None:
+    tripped = event(NOW - 900, "operator-trip", scope="", after="held until reset")
+    words = ("live", "dry-run on")
+    log = (
+        tripped,
+        event(NOW - 800, "operator-dry-run", scope="", before=words[0], after=words[1]),
+        event(NOW - 700, "operator-undo", scope="", cause="operator", before=words[1],
+              after=words[0]),
+    )  # fmt: skip
+    (it,) = circuits(*log).episodes
+    assert (it.ended, it.denying_s) == (None, 900)
+
+
 def test_the_undo_of_a_release_holds_again() -> None:
     states = {"before": "held until reset", "after": "not held"}
     found = circuits(

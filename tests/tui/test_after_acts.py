@@ -193,3 +193,21 @@ async def test_an_order_that_was_held_before_a_look_stays_so(site: Path) -> None
         await pilot.pause()
         assert table.held
         assert table.selected == "disk-reaper"
+
+
+async def test_an_act_that_was_refused_at_once_makes_no_later_look_hold_the_order(
+    site: Path,
+) -> None:
+    app = console(site)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        await pilot.press("space", "space", "x")
+        await pilot.pause()
+        assert "unmark the others" in said(app)[-1][1]
+        await pilot.press("escape", "s", "t")
+        await pilot.pause()
+        assert len(app.screen_stack) == 2
+        await pilot.press("escape")
+        await pilot.pause()
+        assert len(app.screen_stack) == 1
+        assert not app.screen.query_one(HealerTable).held

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
+from healconsole.core.holding import ghosts
 from healconsole.core.snapshot import Host, Lock, Snapshot, SourceHealth
 from healconsole.core.words import SourceState
 from healconsole.engine.halting import FleetDesk
@@ -22,6 +23,7 @@ from healconsole.tui.widgets.rule import Rule
 from tests.tui import scenes
 from tests.tui.conftest import OPERATOR, Recording
 from tests.tui.sceneparts import NOW
+from tests.tui.site import facts
 
 pytestmark = pytest.mark.asyncio
 
@@ -129,10 +131,14 @@ async def test_what_the_lock_has_left_counts_on_behind_the_dialog_that_breaks_it
         recording.now += 900
         recording.app._tick()
         await recording.until(pilot, "ended")
-        recording.feed.give(replace(shown, locks=()))
+        taken = (Lock("broker", "web-19/broker-restarter/7/u", NOW + 3600),)
+        recording.feed.give(replace(shown, locks=taken))
         await pilot.pause()
+        assert "broker" in ghosts(recording.app.snapshot, recording.now)  # of the other holder
         recording.app._tick()
         await recording.until(pilot, "who has it no more")
+        assert "GHOST" not in facts(recording.app)
+        assert "it may be acting now" not in facts(recording.app)
         screen = recording.app.screen
         for part in ("#reason", "#name", "#hint", "#buttons"):
             assert screen.region.contains_region(screen.query_one(part).region), part

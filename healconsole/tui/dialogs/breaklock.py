@@ -83,29 +83,36 @@ class BreakDialog(AskingDialog):
         self.leave_room_for_fields()
 
     def _facts(self, width: int) -> list[Line]:
-        lock, app = self.held, self.console_app
-        dead = ghosts(app.snapshot, app.clock(), app.view.thresholds).get(lock.key, "")
-        alive = dead and f"GHOST: {dead}"
-        holds = f"{holder_text(lock.owner)}, {self._left()}"
+        owner = self.held.owner
+        holds = f"{holder_text(owner)}, {self._left()}"
         return [
-            *labelled("held by", (holds, alive or _ALIVE), width),
-            *labelled("token", (lock.owner,), width),
+            *labelled("held by", (holds, *self._lives()), width),
+            *labelled("token", (owner,), width),
             *labelled("after", (_AFTER,), width),
         ]
 
+    def _now(self) -> Lock | None:
+        """The lock as its holder has it now, who may have prolonged it; None if given up since."""
+        held = self.held.key, self.held.owner
+        locks = self.console_app.snapshot.locks
+        return next((lock for lock in locks if (lock.key, lock.owner) == held), None)
+
     def _left(self) -> str:
-        """How long its holder has it, who may have prolonged it or given it up since."""
-        app, held = self.console_app, self.held
-        lock = next(
-            (one for one in app.snapshot.locks if (one.key, one.owner) == (held.key, held.owner)),
-            None,
-        )
+        lock = self._now()
         if lock is None:
             return "who has it no more, as Redis told it last"
         if lock.expires_at is None:
             return "with no end"
-        left = lock.expires_at - app.clock()
+        left = lock.expires_at - self.console_app.clock()
         return countdown(left) if left > 0 else "ended"
+
+    def _lives(self) -> tuple[str, ...]:
+        """Whether the holder lives, while it is the holder: another one's life says nothing."""
+        if self._now() is None:
+            return ()
+        app = self.console_app
+        dead = ghosts(app.snapshot, app.clock(), app.view.thresholds).get(self.held.key)
+        return (f"GHOST: {dead}" if dead else _ALIVE,)
 
     def _missing(self) -> str:
         if not self.reason:

@@ -241,7 +241,7 @@ class HomeScreen(ActingScreen):
 
     def _let_go(self) -> None:
         self.query_one(HealerTable).settle()
-        self._listed, self._acted = None, False
+        self._listed, self._left, self._acted = None, None, False
 
     def _again(self) -> None:
         self.tick(self.console_app.clock())
