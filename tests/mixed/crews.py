@@ -52,17 +52,18 @@ def race(
     for number in range(rounds):
         os.mkfifo(gate(site.root, number))
     looped = ROUNDS.replace("{script}", script)
-    bashes = [
-        site.start(looped, INDEX=str(2 * number), ROUNDS=str(rounds)) for number in range(each)
-    ]
+    bashes: list[subprocess.Popen[str]] = []
+    for number in range(each):
+        with _said(site.root, number).open("w") as log:
+            bashes.append(site.start(looped, (), log, INDEX=str(2 * number), ROUNDS=str(rounds)))
     pythons = [_python(site.root, task, 2 * number + 1, rounds) for number in range(each)]
     opened: list[int] = []
     try:
         for number in range(rounds):
-            site.await_count("ready", 2 * each * (number + 1), timeout)
+            _await_all(site, bashes, pythons, 2 * each * (number + 1), timeout)
             # Who opens a FIFO to read waits for somebody who opens it to write.
             opened.append(os.open(gate(site.root, number), os.O_RDWR))
-        _assert_all_well(bashes, pythons, timeout)
+        _assert_all_well(site.root, bashes, pythons, timeout)
     finally:
         for descriptor in opened:
             os.close(descriptor)
@@ -74,13 +75,34 @@ def race(
             gate(site.root, number).unlink()
 
 
+def _said(root: Path, number: int) -> Path:
+    return root / f"said.{number}"
+
+
+def _await_all(
+    site: ShellSite,
+    bashes: list[subprocess.Popen[str]],
+    pythons: list[BaseProcess],
+    marks: int,
+    timeout: float,
+) -> None:
+    """Wait until all have come to a round, and as long as none of them has failed."""
+    deadline = time.monotonic() + timeout
+    while site.count("ready") < marks:
+        for number, bash in enumerate(bashes):
+            assert not bash.poll(), _said(site.root, number).read_text()
+        assert not any(python.exitcode for python in pythons), "see what it printed"
+        assert time.monotonic() < deadline, f"{site.count('ready')} of {marks} came to the round"
+        time.sleep(0.002)
+
+
 def _assert_all_well(
-    bashes: list[subprocess.Popen[str]], pythons: list[BaseProcess], timeout: float
+    root: Path, bashes: list[subprocess.Popen[str]], pythons: list[BaseProcess], timeout: float
 ) -> None:
     deadline = time.monotonic() + timeout
-    for bash in bashes:
-        _, said = bash.communicate(timeout=max(1.0, deadline - time.monotonic()))
-        assert bash.returncode == 0, said
+    for number, bash in enumerate(bashes):
+        bash.communicate(timeout=max(1.0, deadline - time.monotonic()))
+        assert bash.returncode == 0, _said(root, number).read_text()
     for python in pythons:
         python.join(max(1.0, deadline - time.monotonic()))
         assert python.exitcode == 0

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 LONG = os.environ.get("HEALCONSOLE_LONG") == "1"
 """Whether the full counts are run; by default a test takes seconds."""
@@ -81,15 +81,24 @@ class ShellSite:
         return replace(self, limits=tuple(merged.items()))
 
     def start(
-        self, script: str, prefix: Sequence[str] = (), **environ: str
+        self,
+        script: str,
+        prefix: Sequence[str] = (),
+        said: int | IO[str] = subprocess.PIPE,
+        /,
+        **environ: str,
     ) -> subprocess.Popen[str]:
-        """Start bash on ``script`` with heal.sh sourced; ``prefix`` is put before its argv."""
+        """Start bash on ``script`` with heal.sh sourced; ``prefix`` is put before its argv.
+
+        ``said`` is its standard error: a file where nobody reads until it ends, for who writes
+        to a pipe that is full waits.
+        """
         return subprocess.Popen(
             [*prefix, "bash", DRIVER, script],
             env={**self.environ, **environ},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=said,
             text=True,
             errors="surrogateescape",
             start_new_session=True,
@@ -128,8 +137,10 @@ class ShellSite:
         waiting = 'mark ready; : <"$TEST_ROOT/gate"\n'
         ready = self.root / "ready"
         ready.unlink(missing_ok=True)
+        logs = [(self.root / f"said.{index}").open("w+") for index in range(count)]
         processes = [
-            self.start(waiting + script, INDEX=str(index), **environ) for index in range(count)
+            self.start(waiting + script, (), log, INDEX=str(index), **environ)
+            for index, log in enumerate(logs)
         ]
         self.await_count("ready", count)
         os.close(os.open(gate, os.O_RDWR | os.O_NONBLOCK))
@@ -141,7 +152,10 @@ class ShellSite:
             os.close(writer)
             for process in processes:
                 process.kill()
-        assert [p.returncode for p in processes] == [0] * count, [err for _, err in ends]
+            for log in logs:
+                log.close()
+        failed = [index for index, process in enumerate(processes) if process.returncode]
+        assert not failed, [(self.root / f"said.{index}").read_text() for index in failed]
         return [out for out, _ in ends]
 
     def count(self, what: str) -> int:
