@@ -41,7 +41,7 @@ from healconsole.stores.files import Missing, Unreadable
 from healconsole.stores.locks import GUARD, LOCK_TIMEOUT, release, take_lock
 from healconsole.stores.processes import own_identity
 from healconsole.stores.statedir import StateDir
-from healconsole.stores.writing import Dirs, Draft, create_new, remove_below, write_all
+from healconsole.stores.writing import Dirs, Draft, create_new, overwrite, remove_below, write_all
 
 
 class NotCommitted(Exception):  # noqa: N818 - the answer to a commit, for the guardrail "record"
@@ -336,7 +336,10 @@ class Held:
         # The other one first: only the marker of the claim's own key proves the success.
         for key in dict.fromkeys((end, claim.key)):
             marker = MarkerRecord(key, at, claim.intent, scope, claim.pid, Outcome.SUCCESS)
-            self._dirs.replace(f"keys/{key}", format_marker(marker))
+            line = format_marker(marker)
+            # "success" is as long as "started", and a marker that is torn denies.
+            if key != claim.key or not overwrite(self._dirs.at("keys"), key, line):
+                self._dirs.replace(f"keys/{key}", line)
 
     def _close_claim(self, claim: ClaimRecord) -> None:
         # The token that begin took was on disk in the claim alone until now.

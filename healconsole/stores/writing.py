@@ -21,6 +21,8 @@ SCRATCH: Final = ".scratch"
 _NEW_FILE: Final = 0o644
 _CREATE: Final = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
+_OVER: Final = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+
 _serial = itertools.count()
 
 
@@ -235,6 +237,29 @@ def write_all(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
+
+
+def overwrite(dir_fd: int, name: str, data: bytes) -> bool:
+    """Write ``data`` over the file ``name`` if that is as long, durably; whether it was.
+
+    For what denies while it is torn: no directory changes, so none has to be synced.
+
+    Raises:
+        OSError: it could not be written, or not made durable; it may be torn.
+    """
+    try:
+        fd = os.open(name, _OVER, dir_fd=dir_fd)
+    except OSError:  # not there, or no file: for whoever replaces it
+        return False
+    try:
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or found.st_size != len(data):
+            return False
+        write_all(fd, data)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    return True
 
 
 def write_new(dir_fd: int, name: str, data: bytes) -> None:
