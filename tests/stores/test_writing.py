@@ -19,6 +19,7 @@ from healconsole.stores.writing import (
     Draft,
     create_new,
     ensure_dir,
+    overwrite,
     remove_below,
     replace_below,
     sweep_scratch,
@@ -40,6 +41,26 @@ def test_replace_makes_its_directories_and_leaves_no_scratch(tmp_path: Path, fd:
     replace_below(fd, "dry/rate/x", b"3 4\n")
     assert (tmp_path / "dry/rate/x").read_bytes() == b"3 4\n"
     assert list((tmp_path / ".scratch").iterdir()) == []
+
+
+def test_what_is_as_long_and_one_file_is_written_over_and_nothing_else(
+    tmp_path: Path, fd: int
+) -> None:
+    file = tmp_path / "x"
+    file.write_bytes(b"started\n")
+    before = file.stat().st_ino
+    assert overwrite(fd, "x", b"success\n")
+    assert (file.read_bytes(), file.stat().st_ino) == (b"success\n", before)
+    (tmp_path / "twice").hardlink_to(file)
+    (tmp_path / "link").symlink_to(file)
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "fifo")
+    for name in ("x", "twice", "link", "folder", "fifo", "missing"):
+        assert not overwrite(fd, name, b"changed\n")
+    (tmp_path / "twice").unlink()
+    for data in (b"shorter", b"longer than it is\n"):
+        assert not overwrite(fd, "x", data)
+    assert file.read_bytes() == b"success\n"
 
 
 @root_only
