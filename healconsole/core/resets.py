@@ -44,11 +44,14 @@ def earlier_resets(
 
 
 def _standing(mine: Sequence[AuditEvent]) -> list[int]:
-    """Where the resets are that nobody took back, and that did not fail."""
+    """Where the resets are that nobody took back, and that did not fail; and what was asked for.
+
+    What corrects a request tells the same states as what takes a reset back that was before it.
+    """
     standing: list[int] = []
     back: list[int] = []
     for place, event in enumerate(mine):
-        if event.outcome == Outcome.OPERATOR_RESET:
+        if event.outcome in {Outcome.OPERATOR_RESET, Outcome.OPERATOR_REQUEST}:
             standing.append(place)
         elif event.outcome == Outcome.OPERATOR_UNDO:
             for resets, others in ((standing, back), (back, standing)):

@@ -51,3 +51,14 @@ def test_a_reset_that_was_taken_back_or_failed_is_none() -> None:
     # What takes back another scope's leaves it alone.
     other = [lines[0], event(NOW - 800, "operator-undo", scope="other", **back)]
     assert earlier_resets(other, "queue", "restart_worker", NOW)
+
+
+def test_a_request_that_could_not_be_written_takes_no_reset_before_it_back() -> None:
+    held, probe = "forced-open until reset", "half-open"
+    lines = [
+        event(NOW - 800, "operator-reset", operator=ADA, before=held, after=probe),
+        event(NOW - 700, "operator-trip", operator=ADA, before=probe, after=held),
+        event(NOW - 500, "operator-request", operator=ADA, before=held, after=probe),
+        event(NOW - 500, "operator-undo", operator=ADA, cause="failure", before=probe, after=held),
+    ]
+    assert earlier_resets(lines, "queue", "restart_worker", NOW)[0].startswith("It was reset once")

@@ -166,6 +166,19 @@ def test_a_reset_that_could_not_be_asked_for_closes_no_tripped_breaker() -> None
     assert (it.ended, it.denying_s) == (None, 900)
 
 
+def test_a_reset_that_could_not_be_asked_for_takes_none_back_that_was_done_before() -> None:
+    held, probe = "forced-open until reset", "half-open"
+    found = circuits(
+        event(NOW - 900, "operator-trip", before="closed", after=held),
+        event(NOW - 800, "operator-reset", before=held, after=probe),
+        event(NOW - 700, "operator-trip", before=probe, after=held),
+        event(NOW - 500, "operator-request", before=held, after=probe),
+        event(NOW - 500, "operator-undo", cause="failure", before=probe, after=held),
+    )
+    assert found.resets_undone == 0
+    assert [it.ended for it in found.episodes] == [NOW - 800, None]
+
+
 def test_an_undo_that_failed_leaves_the_reset_as_it_was() -> None:
     again = {"before": "open until 99", "after": "half-open"}
     back = {"before": "half-open", "after": "open until 99"}

@@ -156,8 +156,8 @@ class CircuitTally:
             self._tripped(event, ts)
         elif outcome in {Outcome.OPERATOR_RESET, Outcome.OPERATOR_RELEASE, Outcome.OPERATOR_UNDO}:
             self._let_go(event, ts)
-        elif outcome == Outcome.OPERATOR_DRY_RUN:
-            self._announced(event).ended = []  # its undo is no release
+        elif outcome in {Outcome.OPERATOR_DRY_RUN, Outcome.OPERATOR_REQUEST}:
+            self._announced(event).ended = []  # its undo, or correction, is of nothing else
 
     def result(self, end: float) -> Circuits:
         """What is known at ``end``, the end of the span; adds nothing and may be asked again."""
