@@ -44,9 +44,11 @@ class VerbProvider(Provider):
 
     async def search(self, query: str) -> Hits:
         """Offer the verbs that match."""
-        matcher = self.matcher(query)
+        matcher, typed = self.matcher(query), query.strip().lower()
         for key in self._keys():
             score = matcher.match(f"{key.does} {key.help}")
+            if key.does.startswith(typed):
+                score *= 2  # the verb itself comes before those whose help names it
             if score > 0:
                 yield Hit(score, self._shown(key), self._runner(key), text=key.does, help=key.help)
 

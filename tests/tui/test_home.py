@@ -16,7 +16,9 @@ from healconsole.core.snapshot import CatalogEntry, Snapshot
 from healconsole.core.words import Circuit
 from healconsole.tui import keys
 from healconsole.tui.dialogs.trip import TripDialog
+from healconsole.tui.palette import VerbProvider
 from healconsole.tui.screens.base import ConsoleScreen
+from healconsole.tui.screens.home import HomeScreen
 from healconsole.tui.widgets.healertable import HealerTable
 from healconsole.tui.widgets.keybar import KeyBar
 from tests.tui import sceneparts, scenes
@@ -281,6 +283,17 @@ async def test_the_verbs_are_in_the_command_palette() -> None:
             await pilot.pause(0.05)
         await pilot.pause()
         assert "Fleet locks" in recording.text()
+
+
+async def test_the_verb_that_is_typed_is_the_first_of_the_palette() -> None:
+    recording = Recording(scenes.one_open())
+    async with recording.app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        verbs = VerbProvider(recording.app.screen)
+        for key in HomeScreen.SHOWN_KEYS:
+            scores = {hit.text: hit.score async for hit in verbs.search(key.does) if hit.text}
+            others = [score for verb, score in scores.items() if verb != key.does]
+            assert scores[key.does] > max(others, default=0), key.does
 
 
 async def test_explain_answers_for_any_intent_while_it_is_typed() -> None:
