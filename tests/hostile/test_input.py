@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from pathlib import Path
 
@@ -102,6 +103,16 @@ def test_lines_pasted_into_a_dialog_act_on_nothing(site: Site) -> None:
         opened.wait_for("first line")
         assert "second" not in settled(opened)
         assert not site.audit.exists()
+
+
+def test_what_is_typed_right_behind_a_key_that_moves_goes_to_the_next_field(site: Site) -> None:
+    with console(site) as opened:
+        opened.send("d")
+        opened.wait_for("a reason is needed")
+        opened.send("wrong\tINC-7\x1b[Zdrill")  # what is gone back to is written anew
+        shown = settled(opened)
+        assert re.search(r"reason +drill +│", shown), shown
+        assert re.search(r"incident +INC-7 +│", shown), shown
 
 
 def test_no_bytes_from_the_terminal_end_it(site: Site) -> None:

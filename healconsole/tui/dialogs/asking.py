@@ -55,7 +55,11 @@ class AskingDialog(Overlay[None]):
     """What the button says."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "cancel", show=False),
+        # Bound before the field sees them: what is typed or pasted right behind, on a link that
+        # lags, then goes where it was meant to.
         Binding("enter", "next_field", show=False, priority=True),
+        Binding("tab", "app.focus_next", show=False, priority=True),
+        Binding("shift+tab", "app.focus_previous", show=False, priority=True),
         Binding("pageup", "scroll(-1)", show=False),
         Binding("pagedown", "scroll(1)", show=False),
     ]
@@ -106,11 +110,7 @@ class AskingDialog(Overlay[None]):
             yield Button(self.VERB, id="act", compact=True)
 
     def action_next_field(self) -> None:
-        """Enter in a field goes to the next one; it never acts.
-
-        It is bound before the field sees it: what is typed or pasted right behind it, on a link
-        that lags, then goes where it was meant to.
-        """
+        """Enter in a field goes to the next one; it never acts."""
         if not isinstance(self.focused, Input):
             raise SkipAction
         self.focus_next()
