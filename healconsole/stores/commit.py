@@ -150,7 +150,8 @@ class Held:
                 for draft in drafts:
                     draft.sync()
             announce(claim)
-            for draft in drafts:
+            # The bucket last: if the breaker cannot be placed, no token is spent for nothing.
+            for draft in reversed(drafts):
                 # Not made durable here: until the slot is emptied the claim says the same.
                 draft.place(sync_dir=False)
             undo.pop_all()  # nothing is taken back any more

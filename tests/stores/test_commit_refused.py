@@ -56,6 +56,23 @@ def test_an_event_that_cannot_be_written_takes_everything_back(home: Path) -> No
     assert tree(home) == before
 
 
+def test_a_breaker_that_cannot_be_placed_spends_no_token(home: Path) -> None:
+    breaker = home / "cb/restart_worker"
+    breaker.write_bytes(HALF_OPEN)
+    (home / "claims/0").touch()
+    before = tree(home)
+
+    def turned_into_a_directory(_: ClaimRecord) -> None:
+        breaker.unlink()
+        breaker.mkdir()
+
+    with hold(home) as held, pytest.raises(NotCommitted, match="directory"):
+        begin(held, probe=True, announce=turned_into_a_directory)
+    breaker.rmdir()
+    breaker.write_bytes(HALF_OPEN)
+    assert tree(home) == before
+
+
 @pytest.mark.parametrize("folder", ["rate", "keys", "claims", ".scratch"])
 def test_a_folder_that_cannot_be_written_takes_everything_back(home: Path, folder: str) -> None:
     (home / folder).rmdir()
