@@ -184,7 +184,7 @@ _heal_let_go() {
     [[ -z $fd ]] || exec {fd}>&-
   done
   _heal_single_fd='' _heal_tail_fd='' _heal_nap_fd=''
-  _heal_owed=() _heal_runs=() _heal_run_said=() _heal_run_fact=()
+  _heal_owed=() _heal_runs=() _heal_run_said=() _heal_run_fact=() _heal_run_scope='' _heal_run_guard=''
 }
 
 # TERM, HUP and INT wait until the outcome is recorded; a file-size limit is an error, not a death, and so
@@ -210,36 +210,39 @@ _heal_free_signals() {
 # One guarded act: INTENT ACTION CHECK REASON. 0: done, rehearsed or denied; 1: the action failed, or could
 # not be recorded.
 _heal_act() {
-  _heal_outcome='' _heal_v_allow=0 _heal_v_guard='' _heal_v_earliest=''
   # An attribute that a function never has is taken from it: "declare -F" would have to be kept from printing.
   if ! _heal_policy || ((_heal_inside)) || ! declare -f +u -- "${2-}" "${3-}"; then
     _heal_act_misused "${2-}" "${3-}"
     return 1
   fi
-  _heal_lost='' _heal_fence=''
   [[ -n $_heal_single_fd ]] || _heal_fact=${HEAL_FACT-} _heal_trigger=${HEAL_TRIGGER:-guard}
   [[ -n $_heal_nap_fd ]] || _heal_nap_open
   ((${#_heal_owed[@]} == 0)) || _heal_pay
-  if ! _heal_take_intent "${1-}" "${HEAL_SCOPE-}"; then
-    _heal_v_guard=intent _heal_v_reason=$_heal_text _heal_scope='' _heal_dry=0
+  # What was asked for before is mostly asked for again.
+  if [[ -n $1 && $1 == "$_heal_taken_as" && ${HEAL_SCOPE-} == "$_heal_taken_with" ]]; then
+    _heal_intent=$1 _heal_scope=$_heal_taken_scope _heal_file=$_heal_taken_file
+  elif ! _heal_take_intent "${1-}" "${HEAL_SCOPE-}"; then
+    _heal_v_allow=0 _heal_v_guard=intent _heal_v_reason=$_heal_text _heal_v_earliest='' _heal_scope='' _heal_dry=0
     _heal_clock
-  else
-    if [[ -n ${HEAL_REDIS_URL-}$_heal_f_asked ]]; then
-      _heal_clock
-      _heal_fleet_look act
-    fi
-    if _heal_peek; then
-      _heal_act_held "${@:2}"
-      return
-    fi
+    _heal_outcome=denied
+    _heal_denied
+    return 0
   fi
-  _heal_outcome=denied
-  _heal_denied
+  if [[ -n ${HEAL_REDIS_URL-}$_heal_f_asked ]]; then
+    _heal_clock
+    _heal_fleet_look act
+  fi
+  if _heal_peek; then
+    _heal_act_held "${@:2}"
+  else
+    _heal_outcome=denied
+    _heal_denied
+  fi
 }
 
 _heal_act_misused() {
   local found
-  _heal_v_guard=record _heal_v_reason=$_heal_problem
+  _heal_outcome='' _heal_v_allow=0 _heal_v_guard=record _heal_v_reason=$_heal_problem _heal_v_earliest=''
   if [[ -z $_heal_problem ]] && ((_heal_inside)); then
     # Its trap would not fire within the one of the outer act, so it could not run what it is asked to.
     _heal_v_reason='heal_act_with_guardrails within an action: give it a process of its own'
@@ -252,6 +255,7 @@ _heal_act_misused() {
 }
 
 _heal_act_held() {
+  _heal_outcome='' _heal_lost='' _heal_fence=''
   if ! _heal_names_usable; then
     _heal_unrecorded "$_heal_problem" || heal_log "$_heal_v_reason"
     return 1

@@ -123,19 +123,41 @@ _heal_append_line() {
 }
 
 # Denials that repeat: one event when a run begins, one with its count when it ends. Of a run its count
-# and guardrail are kept, and of its last denial what the event will say.
-_heal_run='' _heal_run_number=0 _heal_run_until=0
+# and guardrail are kept, and of its last denial what the event will say: by its scope, but in variables of
+# their own (_heal_run_*) for the scope that was denied last, as that is mostly denied next.
+_heal_run_scope='' _heal_run_guard='' _heal_run_count=0 _heal_run_number=0 _heal_run_until=0
+_heal_run_dry=0 _heal_run_trigger='' _heal_run_reason='' _heal_run_intent='' _heal_run_tells=''
 declare -gA _heal_runs=() _heal_run_said=() _heal_run_fact=()
 _heal_denied() {
-  _heal_run=${_heal_runs["${_heal_scope:- }"]-}
-  if [[ ${_heal_run#* } == "$_heal_v_guard" ]]; then
-    _heal_runs["${_heal_scope:- }"]="$((${_heal_run%% *} + 1)) $_heal_v_guard"
-    ((_heal_run_number += 1))
-    _heal_run_said["${_heal_scope:- }"]="$_heal_run_number $_heal_dry ${_heal_now:-0} $_heal_trigger $_heal_v_reason"$'\n'$_heal_intent
-    _heal_run_fact["${_heal_scope:- }"]=$_heal_fact
+  if [[ $_heal_v_guard == "$_heal_run_guard" && ${_heal_scope:- } == "$_heal_run_scope" ]]; then
+    ((_heal_run_number += 1, _heal_run_count += 1))
+    _heal_run_until=${_heal_now:-0} _heal_run_dry=$_heal_dry _heal_run_trigger=$_heal_trigger
+    _heal_run_reason=$_heal_v_reason _heal_run_intent=$_heal_intent _heal_run_tells=$_heal_fact
   else
-    _heal_denied_first "${_heal_scope:- }"
+    _heal_denied_elsewhere "${_heal_scope:- }"
   fi
+}
+
+# A denial of the scope $1, which was not the last that was denied, or by another guardrail.
+_heal_denied_elsewhere() {
+  _heal_keep_run
+  if [[ ${_heal_runs["$1"]-} == *" $_heal_v_guard" ]]; then
+    _heal_run_scope=$1 _heal_run_guard=$_heal_v_guard _heal_run_count=${_heal_runs["$1"]%% *}
+    _heal_denied
+  else
+    _heal_denied_first "$1"
+  fi
+}
+
+# Put the run of the scope that was denied last where those of the others are.
+_heal_keep_run() {
+  [[ -n $_heal_run_scope ]] || return 0
+  _heal_runs["$_heal_run_scope"]="$_heal_run_count $_heal_run_guard"
+  ((_heal_run_count == 1)) || {
+    _heal_run_said["$_heal_run_scope"]="$_heal_run_number $_heal_run_dry $_heal_run_until $_heal_run_trigger $_heal_run_reason"$'\n'$_heal_run_intent
+    _heal_run_fact["$_heal_run_scope"]=$_heal_run_tells
+  }
+  _heal_run_scope='' _heal_run_guard=''
 }
 
 # Tell the log of a denial that is the first of its kind, of the scope $1 (' ': an intent that is none).
@@ -156,10 +178,12 @@ _heal_denied_first() {
   fi
   ((${#_heal_runs[@]} < 256)) || _heal_denials_over
   _heal_runs["$1"]="1 $_heal_v_guard"
+  _heal_run_scope=$1 _heal_run_guard=$_heal_v_guard _heal_run_count=1
 }
 
 # End the run of the scope $1; one that was a single denial has been said already.
 _heal_denial_over() {
+  _heal_keep_run
   local run=${_heal_runs["$1"]-} said dry=$_heal_dry trigger=$_heal_trigger fact=$_heal_fact
   [[ -n $run ]] || return 0
   _heal_runs["$1"]=''
@@ -180,6 +204,7 @@ _heal_denial_over() {
 # End all runs, in the order in which each was denied last. Of a single denial nothing is left to say.
 _heal_denials_over() {
   local scope said order=()
+  _heal_keep_run
   for scope in "${!_heal_run_said[@]}"; do
     said=${_heal_run_said["$scope"]}
     order[${said%% *}]=$scope

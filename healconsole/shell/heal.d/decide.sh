@@ -13,9 +13,9 @@ _heal_g_claim='' _heal_g_claim_why='' _heal_g_flying='' _heal_g_flying_at=0 _hea
 declare -gA _heal_g_markers=()
 
 # Take intent $1 and scope $2 ('': the VERB); 1 with the reason in _heal_text if it is none.
-_heal_taken_as='' _heal_taken_scope='' _heal_taken_file=''
+_heal_taken_as='' _heal_taken_with='' _heal_taken_scope='' _heal_taken_file=''
 _heal_take_intent() {
-  if [[ -n $1 && "$2"$'\n'"$1" == "$_heal_taken_as" ]]; then
+  if [[ -n $1 && $1 == "$_heal_taken_as" && $2 == "$_heal_taken_with" ]]; then
     _heal_intent=$1 _heal_scope=$_heal_taken_scope _heal_file=$_heal_taken_file
     return 0
   fi
@@ -32,7 +32,7 @@ _heal_take_intent() {
     return 1
   }
   _heal_file=$_heal_text
-  _heal_taken_as=$2$'\n'$1 _heal_taken_scope=$_heal_scope _heal_taken_file=$_heal_file
+  _heal_taken_as=$1 _heal_taken_with=$2 _heal_taken_scope=$_heal_scope _heal_taken_file=$_heal_file
 }
 
 # Whether this is dry: _heal_dry and _heal_dry_why.
@@ -65,50 +65,52 @@ _heal_deny() {
   _heal_v_allow=0 _heal_v_guard=$1 _heal_v_reason=$2 _heal_v_earliest=$3
 }
 
-# Whether the directories that a verdict reads are as they mostly are, asked at once: in _heal_sound.
-_heal_look_at_dirs() {
-  _heal_sound=0
-  [[ -x $_heal_dir/rate/. && -r $_heal_dir/rate && -x $_heal_dir/cb/. && -r $_heal_dir/cb &&
-    -x $_heal_dir/keys/. && -r $_heal_dir/keys && ! -L $_heal_dir/rate && ! -L $_heal_dir/cb &&
-    ! -L $_heal_dir/keys && ! -L $_heal_dir/claims && $_heal_dry -eq 0 &&
-    ((-x $_heal_dir/claims/. && -r $_heal_dir/claims) || ! -e $_heal_dir/claims) ]] && _heal_sound=1
-}
-
 # Read what a verdict on the taken intent depends on. Sets _heal_mend if an interrupted claim or a time
 # that cannot be has to be written back first. $1 = 1: pretend that it was (for a plan).
 _heal_gather() {
-  _heal_mend=0 _heal_g_claim='' _heal_g_flying='' _heal_g_scope_pid='' _heal_shadow='' _heal_why=''
+  _heal_mend=0 _heal_g_claim='' _heal_g_flying='' _heal_g_scope_pid='' _heal_g_cb=1
   ((${#_heal_g_markers[@]} == 0)) || _heal_g_markers=()
-  _heal_take_mode
-  ((! _heal_dry)) || _heal_shadow=dry/
-  if [[ ! (-x $_heal_dir/. && -r $_heal_dir) && -e $_heal_dir ]]; then
-    _heal_g_claim=$_heal_dir _heal_g_claim_why='not readable'
-    return 0
-  fi
-  _heal_look_at_dirs
-  _heal_g_rate=1 _heal_g_cb=1
-  # A breaker and a bucket are there only since something has happened.
-  [[ $_heal_sound -eq 1 && ! -e $_heal_dir/rate/$_heal_file && ! -L $_heal_dir/rate/$_heal_file ]] || _heal_gather_bucket
-  [[ $_heal_sound -eq 1 && ! -e $_heal_dir/cb/$_heal_file && ! -L $_heal_dir/cb/$_heal_file ]] || _heal_gather_breaker
-  if ((! _heal_sound)) && ! _heal_dir_ok claims; then
-    _heal_g_claim=claims _heal_g_claim_why=$_heal_why
-    return 0
+  # Live, and the directories as they mostly are: asked at once.
+  if [[ -z ${DRY_RUN#false}$_heal_outside && $_heal_forced_dry -eq 0 && ! -e $_heal_dir/dry-run &&
+    ! -L $_heal_dir/dry-run && -r $_heal_dir && -x $_heal_dir/rate/. && -r $_heal_dir/rate && ! -L $_heal_dir/rate &&
+    -x $_heal_dir/cb/. && -r $_heal_dir/cb && ! -L $_heal_dir/cb && -x $_heal_dir/keys/. && -r $_heal_dir/keys &&
+    ! -L $_heal_dir/keys && ! -L $_heal_dir/claims &&
+    ((-x $_heal_dir/claims/. && -r $_heal_dir/claims) || ! -e $_heal_dir/claims) ]]; then
+    _heal_dry=0 _heal_dry_why='' _heal_shadow='' _heal_sound=1
+    _heal_read_bucket "rate/$_heal_file" && _heal_g_rate=0 || _heal_g_rate=$? _heal_g_rate_why=$_heal_why
+    ((_heal_g_rate || _heal_r_last <= _heal_now)) || _heal_mend=1
+    # A breaker is there only since something has failed.
+    [[ ! -e $_heal_dir/cb/$_heal_file && ! -L $_heal_dir/cb/$_heal_file ]] || _heal_gather_breaker
+  else
+    _heal_gather_oddly || return 0
   fi
   set +f
   _heal_slots=("$_heal_dir"/claims/*)
   set -f
   # Mostly there is no slot yet, or the one, and that is free.
-  [[ ${#_heal_slots[@]} -eq 1 && (${_heal_slots[0]} == *'/*' || (${_heal_slots[0]} == */0 && -f ${_heal_slots[0]} &&
-    -r ${_heal_slots[0]} && ! -s ${_heal_slots[0]} && ! -L ${_heal_slots[0]})) ]] || _heal_gather_claims "$1"
+  # shellcheck disable=SC2128 # the first is meant: asked for by its number it costs five times as much
+  [[ ${#_heal_slots[@]} -eq 1 && ($_heal_slots == *'/*' || ($_heal_slots == */0 && -f $_heal_slots &&
+    -r $_heal_slots && ! -s $_heal_slots && ! -L $_heal_slots)) ]] || _heal_gather_claims "$1"
 }
 
-_heal_gather_bucket() {
-  _heal_g_rate=2
-  if ((_heal_sound)) || _heal_dir_ok "${_heal_shadow}rate"; then
+# The same, up to the claims, of directories as they may be. 1: they cannot be looked at, which denies.
+_heal_gather_oddly() {
+  _heal_sound=0 _heal_shadow='' _heal_g_rate=2
+  _heal_take_mode
+  ((! _heal_dry)) || _heal_shadow=dry/
+  if [[ ! (-x $_heal_dir/. && -r $_heal_dir) && -e $_heal_dir ]]; then
+    _heal_g_rate=1 _heal_g_claim=$_heal_dir _heal_g_claim_why='not readable'
+    return 1
+  fi
+  if _heal_dir_ok "${_heal_shadow}rate"; then
     _heal_read_bucket "${_heal_shadow}rate/$_heal_file" && _heal_g_rate=0 || _heal_g_rate=$?
   fi
   _heal_g_rate_why=$_heal_why
   ((_heal_g_rate || _heal_r_last <= _heal_now)) || _heal_mend=1
+  _heal_gather_breaker
+  _heal_dir_ok claims && return 0
+  _heal_g_claim=claims _heal_g_claim_why=$_heal_why
+  return 1
 }
 
 _heal_gather_breaker() {
@@ -178,22 +180,23 @@ _heal_spent_more() {
 }
 
 # What the marker $1 of window $2 says: denies in the words of the contract.
-_heal_until='' _heal_what=''
+_heal_window=0 _heal_until='' _heal_what=''
 _heal_judge_marker() {
-  if _heal_find_marker "$1"; then
-    # It holds for one window from when it was made, within its own and the next.
-    _heal_until=$(((_heal_m_at > $2 * _heal_bucket ? _heal_m_at : $2 * _heal_bucket) + _heal_bucket))
-    ((_heal_until <= ($2 + 2) * _heal_bucket)) || _heal_until=$((($2 + 2) * _heal_bucket))
-    _heal_what=$_heal_m_outcome
-    [[ $_heal_what == success || $_heal_what == started ]] || _heal_name_outcome
-    _heal_what="acted on $((_heal_m_at < _heal_now ? _heal_now - _heal_m_at : 0)) s ago ($_heal_what)"
-  elif (($? == 1)); then
-    return 0
-  else
-    _heal_until=$((($2 + 2) * _heal_bucket)) _heal_what="${_heal_shadow}keys/$1 is corrupt: $_heal_why"
-  fi
-  ((_heal_until <= _heal_now)) ||
-    _heal_deny idempotency "$_heal_what, not again for $((_heal_until - _heal_now)) s" "$_heal_until"
+  if ((_heal_sound && ${#_heal_g_markers[@]} == 0)); then _heal_read_marker "keys/$1"; else _heal_find_marker "$1"; fi
+  case $? in
+    0)
+      # It holds for one window from when it was made, within its own and the next.
+      _heal_until=$(((_heal_m_at > $2 * _heal_bucket ? _heal_m_at : $2 * _heal_bucket) + _heal_bucket))
+      ((_heal_until <= ($2 + 2) * _heal_bucket)) || _heal_until=$((($2 + 2) * _heal_bucket))
+      _heal_what=$_heal_m_outcome
+      [[ $_heal_what == success || $_heal_what == started ]] || _heal_name_outcome
+      _heal_what="acted on $((_heal_m_at < _heal_now ? _heal_now - _heal_m_at : 0)) s ago ($_heal_what)"
+      ;;
+    1) return 0 ;;
+    *) _heal_until=$((($2 + 2) * _heal_bucket)) _heal_what="${_heal_shadow}keys/$1 is corrupt: $_heal_why" ;;
+  esac
+  ((_heal_until <= _heal_now)) || _heal_v_allow=0 _heal_v_guard=idempotency _heal_v_earliest=$_heal_until \
+    _heal_v_reason="$_heal_what, not again for $((_heal_until - _heal_now)) s"
 }
 
 # The marker $1, as it is or as a recovery would leave it. Returns as _heal_slurp.
@@ -216,7 +219,7 @@ _heal_name_outcome() {
 }
 
 _heal_judge_hold() {
-  [[ ! -e $_heal_dir/hold && ! -L $_heal_dir/hold ]] || _heal_judge_own_hold
+  _heal_judge_own_hold
   # A stop without an end has 0 for it.
   [[ -z $_heal_f_halted ]] || _heal_deny hold "$_heal_f_halt_of halted: $_heal_f_halted" "${_heal_f_halt_until#0}"
 }
@@ -235,14 +238,15 @@ _heal_judge_own_hold() {
 }
 
 _heal_judge_idempotency() {
+  _heal_window=$((_heal_now / _heal_bucket))
   if [[ -n $_heal_g_claim$_heal_g_flying ]]; then
     _heal_judge_claim
-  elif ! _heal_keys_of "$_heal_intent" $((_heal_now / _heal_bucket)); then
+  elif [[ $_heal_keys_are != "$_heal_window $_heal_intent" ]] && ! _heal_find_keys "$_heal_intent" "$_heal_window"; then
     _heal_deny idempotency 'sha256sum does not answer' ''
   elif [[ $_heal_sound -eq 0 || ${#_heal_g_markers[@]} -gt 0 || -e $_heal_dir/keys/$_heal_key ||
     -e $_heal_dir/keys/$_heal_key_before || -L $_heal_dir/keys/$_heal_key || -L $_heal_dir/keys/$_heal_key_before ]]; then
-    _heal_judge_marker "$_heal_key" $((_heal_now / _heal_bucket))
-    ((! _heal_v_allow)) || _heal_judge_marker "$_heal_key_before" $((_heal_now / _heal_bucket - 1))
+    _heal_judge_marker "$_heal_key" "$_heal_window"
+    ((! _heal_v_allow)) || _heal_judge_marker "$_heal_key_before" $((_heal_window - 1))
   fi
 }
 _heal_judge_claim() {
@@ -307,8 +311,8 @@ _heal_judge_stopped() {
 
 # The verdict on what was gathered: _heal_v_*.
 _heal_judge() {
-  _heal_v_allow=1 _heal_v_guard='' _heal_v_reason='' _heal_v_earliest='' _heal_v_probe=0
-  _heal_judge_hold
+  _heal_v_allow=1 _heal_v_probe=0
+  [[ -z $_heal_f_halted && ! -e $_heal_dir/hold && ! -L $_heal_dir/hold ]] || _heal_judge_hold
   ((_heal_v_allow)) && _heal_judge_idempotency
   ((_heal_v_allow)) && _heal_judge_rate
   ((_heal_v_allow)) && _heal_judge_circuit
@@ -321,6 +325,7 @@ _heal_judge() {
   fi
 }
 _heal_allowed() {
+  _heal_v_guard='' _heal_v_earliest=''
   if ((_heal_dry)); then
     _heal_v_probe=0 _heal_v_reason="dry-run: $_heal_dry_why"
   elif ((_heal_v_probe)); then

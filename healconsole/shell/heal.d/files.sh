@@ -10,7 +10,7 @@ declare -gA _heal_keys=()
 _heal_clock() {
   if [[ -n ${EPOCHREALTIME-} ]]; then
     _heal_real=$EPOCHREALTIME
-    _heal_now=${_heal_real%[.,]*} _heal_ms=$((10#${_heal_real: -6:3}))
+    _heal_now=${_heal_real::-7} _heal_ms=$((10#${_heal_real: -6:3}))
   else
     printf -v _heal_now '%(%s)T' -1
     _heal_ms=0
@@ -102,7 +102,7 @@ _heal_slurp() {
   # A file as it mostly is: missing, or read to its end, which is what makes read fail.
   if [[ -f $1 ]]; then
     if [[ ! -L $1 ]]; then
-      IFS= read -r -d '' -n $((${2:-4096} + 1)) _heal_raw 2>/dev/null <"$1" || [[ -z $_heal_raw ]] || return 0
+      IFS= read -r -d '' -n "${2:-4096}" _heal_raw 2>/dev/null <"$1" || [[ -z $_heal_raw ]] || return 0
     fi
   elif [[ ! -e $1 && ! -L $1 ]]; then
     return 1
