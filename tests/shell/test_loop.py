@@ -166,7 +166,7 @@ def test_the_callers_code_sees_the_callers_variables(
     live: ShellSite, way: str, option: str
 ) -> None:
     names = names_of_locals()
-    assert {"interval", "rc", "timeout", "line", "child", "left"} <= set(names)
+    assert {"interval", "rc", "phase", "line", "child", "left"} <= set(names)
     run = {
         "heal_main": "heal_main detect decide acts checks --once",
         "plan": "heal_main detect decide acts checks --plan",

@@ -59,7 +59,7 @@ def test_a_readonly_name_lets_nothing_start(site: ShellSite, name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["report=4", "answers", "timeout", "deadline", "child", "left", "began", "rc=0", "line", "IFS"],
+    ["report=4", "answers", "phase", "deadline", "child", "left", "began", "rc=0", "line", "IFS"],
 )
 def test_a_name_made_readonly_later_lets_nothing_start_either(site: ShellSite, name: str) -> None:
     done = site.run(

@@ -5,7 +5,7 @@ _heal_outcome='' _heal_why_not='' _heal_stopped='' _heal_inside=0 _heal_took=0
 
 # The action and its check, in one process group of their own, each within its time.
 _heal_run() {
-  local action=$1 check=$2 intent=$3 phase='' deadline child rc line timeout
+  local action=$1 check=$2 intent=$3 phase='' deadline child rc line
   _heal_outcome=action-failed _heal_why_not=''
   _heal_pipe || {
     _heal_why_not='no pipe'
@@ -19,18 +19,14 @@ _heal_run() {
   set +m
   exec {report}>&-
   _heal_ticks
-  _heal_millis_of "$_heal_action_timeout" timeout
-  deadline=$((_heal_num + timeout))
+  deadline=$((_heal_num + _heal_action_ms))
   line=''
   while _heal_hear "$answers" "$deadline"; do
     line=$_heal_text
     [[ $line == acted ]] || continue
     phase=acted
-    _heal_millis_of "$_heal_settle" timeout
-    deadline=$timeout
-    _heal_millis_of "$_heal_check_timeout" timeout
     _heal_ticks
-    deadline=$((_heal_num + deadline + timeout))
+    deadline=$((_heal_num + _heal_after_ms))
   done
   exec {answers}<&-
   if [[ -n $_heal_lost ]]; then
@@ -183,7 +179,7 @@ _heal_let_go() {
   for fd in "$_heal_single_fd" "$_heal_tail_fd" "$_heal_nap_fd"; do
     [[ -z $fd ]] || exec {fd}>&-
   done
-  _heal_single_fd='' _heal_tail_fd='' _heal_nap_fd=''
+  _heal_single_fd='' _heal_tail_fd='' _heal_nap_fd='' _heal_held=0
   _heal_owed=() _heal_runs=() _heal_run_said=() _heal_run_fact=() _heal_run_scope='' _heal_run_guard=''
 }
 
@@ -203,7 +199,7 @@ _heal_free_signals() {
   ((_heal_held)) || return 0
   trap - TERM HUP INT XFSZ PIPE
   [[ -z $_heal_traps ]] || eval "$_heal_traps"
-  _heal_traps=''
+  _heal_traps='' _heal_held=0
   [[ -z $_heal_stopped ]] || kill -s "$_heal_stopped" "$BASHPID"
 }
 

@@ -84,11 +84,12 @@ _heal_shortened() {
 # Append _heal_line_text, linked to the event before. 1 with _heal_problem if it is not in the log.
 _heal_append() {
   local rc=0 traps
-  # A limit on the size of files is an error, not a death; in a loop of ours it is one already.
-  if [[ -z $_heal_single_fd ]]; then
+  # A limit on the size of files is an error, not a death; in a loop of ours and in an act it is one already.
+  if [[ -z $_heal_single_fd && $_heal_held -eq 0 ]]; then
     _heal_trap_of XFSZ && traps=$_heal_text && trap '' XFSZ
   fi
-  _heal_append_line || rc=1
+  # What fails in it is told by _heal_problem.
+  _heal_append_line 2>/dev/null || rc=1
   [[ -z ${traps+x} ]] || trap - XFSZ
   [[ -z ${traps-} ]] || eval "$traps"
   return "$rc"
@@ -102,7 +103,7 @@ _heal_append_line() {
   fi
   _heal_look_back || rc=1
   if ((rc == 0 && _heal_torn)); then
-    { printf '\n' >&"$_heal_log_fd"; } 2>/dev/null || rc=1
+    printf '\n' >&"$_heal_log_fd" || rc=1
   fi
   if ((rc == 0)); then
     line="${_heal_line_text%\}$'\n'},\"prev\":\"$_heal_prev\""
@@ -111,10 +112,10 @@ _heal_append_line() {
   fi
   if ((rc == 0)); then
     if ((${#line} < 1024)); then
-      { printf '%s\n' "$line" >&"$_heal_log_fd"; } 2>/dev/null || rc=1
+      printf '%s\n' "$line" >&"$_heal_log_fd" || rc=1
     else
       # Bash writes in pieces of its buffer; cat writes what it has read whole.
-      { cat >&"$_heal_log_fd" <<<"$line"; } 2>/dev/null || rc=1
+      cat >&"$_heal_log_fd" <<<"$line" || rc=1
     fi
   fi
   _heal_close_log

@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # the parts of heal.sh share their variables
 # The audit log opened, locked, and the chain in it: an event carries the hash of the one before it, and
-# its own.
+# its own. What these functions would say to standard error is for _heal_append to keep.
 
 _heal_tail_fd='' _heal_log_fd='' _heal_prev='' _heal_torn=0
 _heal_hash_fd='' _heal_text_r='' _heal_text_w='' _heal_end_r='' _heal_end_w=''
@@ -15,7 +15,7 @@ _heal_open_log() {
     _heal_why='is not a regular file'
     [[ ! -L $_heal_audit ]] && [[ -f $_heal_audit || ! -e $_heal_audit ]] || return 1
     _heal_why='cannot be opened'
-    { exec {_heal_log_fd}>>"$_heal_audit"; } 2>/dev/null || return 1
+    exec {_heal_log_fd}>>"$_heal_audit" || return 1
     rc=0
     _heal_hold_log "$left" || rc=$?
     # It may have been rotated while this waited.
@@ -39,7 +39,7 @@ _heal_open_log() {
 # says that it has begun (the hash of nothing), hashes one text, and holds the lock until its last
 # input ends. $1 the milliseconds to wait for the lock at most.
 _heal_hold_log() {
-  local sign='' rc=1 within
+  local rc within
   printf -v within '%d.%03d' $(($1 / 1000)) $(($1 % 1000))
   _heal_why='cannot be locked: there is no pipe to be had'
   _heal_pipe || return 1
@@ -48,35 +48,42 @@ _heal_hold_log() {
   _heal_end_r=$_heal_pr _heal_end_w=$_heal_pw
   # In the caller's locale a fraction may begin with a comma.
   # shellcheck disable=SC2086 # one word or none
-  { exec {_heal_hash_fd}< <(
+  exec {_heal_hash_fd}< <(
     trap '' INT TERM HUP QUIT USR1
     exec {_heal_text_w}>&- {_heal_end_w}>&-
     LC_ALL=C exec flock $_heal_no_fork -x -w "$within" "/proc/self/fd/$_heal_log_fd" \
       sha256sum /dev/null "/proc/self/fd/$_heal_text_r" "/proc/self/fd/$_heal_end_r" 2>/dev/null
-  ); } 2>/dev/null || return 1
+  ) || return 1
   _heal_why='is locked by another writer'
-  while ((rc)); do
-    rc=0
-    IFS= read -r -t 30 -u "$_heal_hash_fd" sign || rc=$?
-    # A signal with a trap ends a read early.
-    ((rc > 128)) && [[ -e /proc/$!/fd ]] && continue
-    break
-  done
-  [[ $sign == *'  /dev/null' ]] && return 0
+  # 64 digits, two blanks, the name and a newline.
+  _heal_hear_hash 76
+  [[ $_heal_text == *$'  /dev/null\n' ]] && return 0
   rc=0
-  { wait "$!"; } 2>/dev/null || rc=$?
+  wait "$!" || rc=$?
   ((rc)) || rc=1
   return "$rc"
 }
 
+# The next $1 bytes from the process that hashes, in _heal_text, or fewer if it ends before. By their number, as
+# bash takes what is asked for by a delimiter from a pipe byte by byte, in several system calls each.
+_heal_hear_hash() {
+  local rc part
+  _heal_text=''
+  while ((${#_heal_text} < $1)); do
+    rc=0
+    IFS= read -r -N $(($1 - ${#_heal_text})) -u "$_heal_hash_fd" part || rc=$?
+    _heal_text+=$part
+    # A signal with a trap ends a read early.
+    ((rc > 128)) && [[ -e /proc/$!/fd ]] || ((rc == 0)) || break
+  done
+}
+
 # The hash of $1 in _heal_text, from the process that holds the lock.
 _heal_hash_locked() {
-  { printf '%s' "$1" >&"$_heal_text_w"; } 2>/dev/null || return 1
+  printf '%s' "$1" >&"$_heal_text_w" || return 1
   exec {_heal_text_w}>&-
   _heal_text_w=''
-  _heal_text=''
-  IFS= read -r -u "$_heal_hash_fd" _heal_text || return 1
-  _heal_text=${_heal_text:0:32}
+  _heal_hear_hash 32
   [[ ${#_heal_text} -eq 32 && $_heal_text != *[^0-9a-f]* ]]
 }
 
@@ -112,7 +119,7 @@ _heal_look_back() {
   fi
   if ((${#lines[@]} == 0)); then
     _heal_prev=''
-    { exec {_heal_tail_fd}<"$log"; } 2>/dev/null || {
+    exec {_heal_tail_fd}<"$log" || {
       _heal_tail_fd=''
       return 1
     }

@@ -352,15 +352,8 @@ _heal_write_success() {
   line=$_heal_text
   if ((window != began)); then
     _heal_problem='sha256sum does not answer'
-    _heal_keys_of "$_heal_intent" "$began" || return 1
-    case $((window - began)) in
-      1) key=$_heal_key_after ;;
-      -1) key=$_heal_key_before ;;
-      *)
-        _heal_keys_of "$_heal_intent" "$window" || return 1
-        key=$_heal_key
-        ;;
-    esac
+    _heal_keys_of "$_heal_intent" "$window" || return 1
+    key=$_heal_key
     _heal_problem="keys/$key cannot be written"
     _heal_write "$_heal_dir/keys/$key" "$line" || return 1
     _heal_durable+=("$_heal_dir/keys/$key" "$_heal_dir/keys")

@@ -23,8 +23,8 @@ _heal_ticks() {
   local up
   # The wall clock steps; the time since boot does not. Where that cannot be read for once, the shell's own
   # seconds stand in, as far ahead as it was: a deadline is not to be met by another clock.
-  if IFS=' ' read -r up _ </proc/uptime 2>/dev/null && [[ $up == [0-9]*.[0-9][0-9] && ${up%.*} != *[!0-9]* ]]; then
-    _heal_num=$((${up%.*} * 1000 + 10#${up#*.} * 10))
+  if [[ -r /proc/uptime ]] && read -r up _ </proc/uptime && [[ $up == [0-9]*.[0-9][0-9] && ${up/./} != *[!0-9]* ]]; then
+    _heal_num=$((10#${up/./} * 10))
     [[ -n $_heal_tick_ahead ]] || _heal_tick_ahead=$((_heal_num - SECONDS * 1000))
   else
     _heal_num=$((SECONDS * 1000 + _heal_tick_ahead))
@@ -48,30 +48,31 @@ _heal_pipe() {
 
 # Something of our own to write to by _heal_pw, and when that is closed to read by _heal_pr or its path in
 # /proc: a pipe where that costs no fork, else the here-string's file, which has no name.
-_heal_spool() {
-  local line
+_heal_spool() { _heal_spool_read && exec {_heal_pw}>"/proc/self/fd/$_heal_pr"; } 2>/dev/null
+
+# The same without _heal_pw: what opens the path, writes and closes it has written it.
+_heal_spool_read() {
   _heal_pr=''
-  { exec {_heal_pr}<<<''; } 2>/dev/null
-  if [[ -z $_heal_pr ]]; then
-    _heal_pipe
-    return
+  exec {_heal_pr}<<<''
+  if [[ -p /proc/self/fd/$_heal_pr ]]; then
+    read -r -u "$_heal_pr" _
+  elif [[ -z $_heal_pr ]]; then
+    _heal_pipe && exec {_heal_pw}>&-
   fi
-  [[ ! -p /proc/self/fd/$_heal_pr ]] || IFS= read -r -u "$_heal_pr" line
-  { exec {_heal_pw}>"/proc/self/fd/$_heal_pr"; } 2>/dev/null
 }
 
 # SHA-256 of each argument into _heal_hashes, in one fork.
 _heal_hash() {
-  local text out fd paths=() fds=()
+  local text out='' fd paths=() fds=()
   _heal_hashes=()
-  for text; do
-    _heal_spool || break
-    fds+=("$_heal_pr")
-    # A text that did not get through whole would be another text's key.
-    { printf '%s' "$text" >&"$_heal_pw"; } 2>/dev/null && paths+=("/proc/self/fd/$_heal_pr")
-    exec {_heal_pw}>&-
-  done
-  out=''
+  {
+    for text; do
+      _heal_spool_read || break
+      fds+=("$_heal_pr")
+      # A text that did not get through whole would be another text's key.
+      printf '%s' "$text" >"/proc/self/fd/$_heal_pr" && paths+=("/proc/self/fd/$_heal_pr")
+    done
+  } 2>/dev/null
   if ((${#paths[@]} == $#)); then out=$(exec sha256sum "${paths[@]}" 2>/dev/null) || out=''; fi
   for fd in "${fds[@]}"; do exec {fd}<&-; done
   for text in $out; do
@@ -80,20 +81,20 @@ _heal_hash() {
   ((${#_heal_hashes[@]} == $#))
 }
 
-# Keys of intent $1 in window $2, the one before and the one after; remembered for this process.
-_heal_key='' _heal_key_before='' _heal_key_after='' _heal_keys_are=''
+# Keys of intent $1 in window $2 and the one before; remembered for this process.
+_heal_key='' _heal_key_before='' _heal_keys_are=''
 _heal_keys_of() {
   [[ "$2 $1" == "$_heal_keys_are" ]] || _heal_find_keys "$1" "$2"
 }
 _heal_find_keys() {
   local n=$2 found=${_heal_keys["$2 $1"]-}
   if [[ -z $found ]]; then
-    _heal_hash "$1.$n" "$1.$((n - 1))" "$1.$((n + 1))" || return 1
+    _heal_hash "$1.$n" "$1.$((n - 1))" || return 1
     ((${#_heal_keys[@]} < 64)) || _heal_keys=()
     found=${_heal_hashes[*]}
     _heal_keys["$2 $1"]=$found
   fi
-  _heal_key=${found:0:64} _heal_key_before=${found:65:64} _heal_key_after=${found:130:64} _heal_keys_are="$2 $1"
+  _heal_key=${found:0:64} _heal_key_before=${found:65} _heal_keys_are="$2 $1"
 }
 
 # Read the file $1 whole into _heal_raw. 0 read, 1 missing, 2 corrupt with _heal_why.

@@ -8,8 +8,8 @@ _heal_names='GLOBIGNORE IFS LC_ALL action answers at before began boot bs byte c
   deadline dir draft dry duration each end fact failures fd fds field fields file files folder found fraction
   gone got guard head here high i inside intent keep keep_fact keep_trigger kept key last left limit limits line
   lines log low made marker middle more n name number one order other out outcome owed part passes path paths
-  pattern phase pid place plain probe proved q rate rc reason report rest room run said scope seconds sign since
-  size skipped slot stage stamp start stat sum tail target text texts there three timeout tokens traps trigger
+  pattern phase pid place plain probe proved q rate rc reason report rest room run said scope seconds since
+  size skipped slot stage stamp start stat sum tail target text texts there three tokens traps trigger
   ttl two until up value version wait what whole window within word wrong zone'
 _heal_names_main='allow began_at breakers buckets dead decide detect done due facts functions hashed how interval label labels
   late mask me mode ms now once plan rank seen settle state states status tries verb verdict who'
@@ -28,13 +28,12 @@ _heal_names_usable() {
 
 # Whether the names can be made local; 1 with the first that cannot in _heal_problem.
 _heal_names_free() {
-  # shellcheck disable=SC2086 # words they are
-  _heal_can_be_local $1 && return 0
+  _heal_can_be_local "$1" && return 0
   for _heal_problem in $1; do
     _heal_can_be_local "$_heal_problem" || break
   done
   _heal_problem="the variable $_heal_problem is readonly, and heal.sh needs that name: rename it, or make it readonly in a function"
   return 1
 }
-# shellcheck disable=SC2316 # names they are
-_heal_can_be_local() { local "$@"; } 2>/dev/null
+# shellcheck disable=SC2086,SC2316 # names they are, parted here and no sooner: each list of words is copied
+_heal_can_be_local() { local $1; } 2>/dev/null

@@ -4,6 +4,8 @@
 _heal_dir='' _heal_audit='' _heal_host='' _heal_problem=''
 _heal_rate=16700 _heal_burst=3 _heal_max=3 _heal_cool=600 _heal_bucket=300 _heal_lease=125
 _heal_settle=5 _heal_action_timeout=60 _heal_check_timeout=30
+# The same in milliseconds: of the action, and of settling and the check together.
+_heal_action_ms=60000 _heal_after_ms=35000
 _heal_fleet_rate='' _heal_fleet_burst=1 _heal_slots_max=1 _heal_storm_limit='' _heal_storm_window=300
 _heal_lock_ttl=60 _heal_local_only=0 _heal_outside=''
 
@@ -61,7 +63,7 @@ declare -gA _heal_locals=(
   [_heal_capture]='limit child rc answers report status'
   [_heal_act_held]=rc
   [_heal_act_allowed]='action check reason began rc'
-  [_heal_run]='action check intent phase deadline child rc line timeout report answers'
+  [_heal_run]='action check intent phase deadline child rc line report answers'
 )
 _heal_unshadow() {
   local _heal_frame
@@ -93,10 +95,11 @@ _heal_policy_of='' _heal_asked=''
 _heal_policy() {
   # Without quotes, which cost more than all the rest; what is not set is empty here.
   # shellcheck disable=SC2153 # the healer's name
-  _heal_asked=$NAME:$HEAL_STATE_DIR:$HEAL_STATE_ROOT:$HEAL_AUDIT_FILE:$HEAL_HOST:$HEAL_RATE:$HEAL_BURST:$HEAL_CB_MAX\
-:$HEAL_CB_COOLDOWN:$HEAL_BUCKET:$HEAL_SETTLE:$HEAL_ACTION_TIMEOUT:$HEAL_CHECK_TIMEOUT:$HEAL_FLEET_RATE:$HEAL_FLEET_BURST\
-:$HEAL_FLEET_SLOTS_MAX:$HEAL_FLEET_STORM:$HEAL_FLEET_STORM_WINDOW:$HEAL_FLEET_LOCK_TTL:$HEAL_REDIS_UNREACHABLE\
-:$HEAL_STAGE:$HEAL_CANARIES:$HEAL_REDIS_URL:$HEAL_FLEET_LOCK:$HEAL_FLEET_SLOTS
+  _heal_asked=$NAME:$HEAL_STATE_DIR:$HEAL_STATE_ROOT:$HEAL_AUDIT_FILE:$HEAL_HOST:$HEAL_RATE:$HEAL_BURST:$HEAL_CB_MAX
+  _heal_asked+=:$HEAL_CB_COOLDOWN:$HEAL_BUCKET:$HEAL_SETTLE:$HEAL_ACTION_TIMEOUT:$HEAL_CHECK_TIMEOUT
+  _heal_asked+=:$HEAL_FLEET_RATE:$HEAL_FLEET_BURST:$HEAL_FLEET_SLOTS_MAX:$HEAL_FLEET_STORM:$HEAL_FLEET_STORM_WINDOW
+  _heal_asked+=:$HEAL_FLEET_LOCK_TTL:$HEAL_REDIS_UNREACHABLE:$HEAL_STAGE:$HEAL_CANARIES
+  _heal_asked+=:$HEAL_REDIS_URL:$HEAL_FLEET_LOCK:$HEAL_FLEET_SLOTS
   _heal_problem=''
   [[ $_heal_asked == "$_heal_policy_of" ]] || _heal_new_policy
 }
@@ -140,8 +143,12 @@ _heal_take_policy() {
   done
   _heal_micro "$_heal_action_timeout"
   ((_heal_num >= 1000)) || return 1
+  _heal_action_ms=$((_heal_num / 1000))
   _heal_micro "$_heal_check_timeout"
   ((_heal_num >= 1000)) || return 1
+  _heal_after_ms=$((_heal_num / 1000))
+  _heal_micro "$_heal_settle"
+  ((_heal_after_ms += _heal_num / 1000)) || :
   _heal_lease=$((sum / 1000000 + 30))
   _heal_problem=''
 }
@@ -221,11 +228,8 @@ _heal_dry_env() {
 
 # Whether a directory below the state directory is missing that a commit writes to.
 _heal_incomplete() {
-  local part
-  for part in keys rate cb claims dry/keys dry/rate .scratch; do
-    [[ -d $_heal_dir/$part ]] || return 0
-  done
-  return 1
+  [[ ! (-d $_heal_dir/keys && -d $_heal_dir/rate && -d $_heal_dir/cb && -d $_heal_dir/claims &&
+    -d $_heal_dir/dry/keys && -d $_heal_dir/dry/rate && -d $_heal_dir/.scratch) ]]
 }
 
 # Make the state directory and the directory of the audit log where they are missing.
