@@ -73,6 +73,8 @@ class Board:
     def take(self, snapshot: Snapshot, now: float) -> None:
         """Take a snapshot over; the feed hands on what did not change as the same object."""
         before, self._taken = self._taken, snapshot.healers
+        if before is self._taken:
+            return
         if len(before) == len(self._taken):
             pairs = zip(before, self._taken, strict=True)
             changed = [(old, new) for old, new in pairs if old is not new]

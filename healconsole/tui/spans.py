@@ -60,7 +60,7 @@ class SpanCompositor(Compositor):
         screen = self.size.region
         regions = [region.intersection(screen) for region in self._dirty_regions]
         self._dirty_regions.clear()
-        pieces = self._pieces(self._regions_to_spans(filter(None, regions)))
+        pieces = self._pieces(_one_a_row(self._regions_to_spans(filter(None, regions))))
         return SpansUpdate(pieces) if pieces else None
 
     def strips(self, spans: Iterable[Span]) -> list[Strip]:
@@ -106,6 +106,21 @@ class SpanCompositor(Compositor):
             open_parts = hidden
             if not open_parts:
                 return
+
+
+def _one_a_row(spans: Iterable[Span]) -> list[Span]:
+    """The spans, in the order of the screen, with those of a row as one.
+
+    To draw what is between two of them costs less than to cut a row twice.
+
+    >>> _one_a_row([(1, 0, 2), (1, 6, 8), (2, 0, 8)])
+    [(1, 0, 8), (2, 0, 8)]
+    """
+    rows: dict[int, tuple[int, int]] = {}
+    for row, first, end in spans:
+        least, most = rows.get(row, (first, end))
+        rows[row] = (min(least, first), max(most, end))
+    return [(row, *rows[row]) for row in sorted(rows)]
 
 
 def _drawn(widget: Widget, spans: list[Span]) -> Iterable[Strip]:

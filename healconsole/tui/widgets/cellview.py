@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar, Final
 
 from rich.segment import Segment
 from rich.style import Style
+from textual.color import Color
+from textual.filter import LineFilter
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from healconsole.tui.spans import Span
-from healconsole.tui.widgets.cells import EMPTY_LINE, Line, changed_spans, line_width
+from healconsole.tui.widgets.cells import EMPTY_LINE, Line, changed_spans, gap, line_width
 
 _KEPT: Final = 3
 """Screenfuls of drawn lines that are kept."""
+_PIECES_KEPT: Final = 2000
 
 
 class CellView(ScrollView):
@@ -38,8 +41,10 @@ class CellView(ScrollView):
         """The lines in sight as they were last painted, or marked to be."""
         self._strips: dict[int, tuple[Line, bool, Strip]] = {}
         """Drawn lines by index, each with the line and whether the cursor is on it."""
-        self._drawn_for: object = None
-        """The width, the background and the filters that they were drawn for."""
+        self._pieces: dict[tuple[str, str, bool], Segment] = {}
+        """Cells as they leave, by text, tone and whether the cursor is on them."""
+        self._drawn_for: tuple[int, Color, Sequence[LineFilter]] | None = None
+        """The width, the background and the filters that both were drawn for."""
 
     @property
     def size(self) -> Size:
@@ -144,18 +149,19 @@ class CellView(ScrollView):
         filters, background = self.get_line_filters(), self.background_colors[1]
         width, top, fixed = self.size.width, self.scroll_offset.y, self.fixed
         drawn_for = (width, background, filters)
-        if drawn_for != self._drawn_for or len(self._strips) > _KEPT * self.size.height:
+        if drawn_for != self._drawn_for:
             self._strips.clear()
+            self._pieces.clear()
             self._drawn_for = drawn_for
+        if len(self._strips) > _KEPT * self.size.height:
+            self._strips.clear()
         found = []
         for y, first, end in spans:
             index = y if y < fixed else y + top
             line, under_cursor = self.line(index), index == self._marked_line
             kept = self._strips.get(index)
             if kept is None or kept[0] is not line or kept[1] is not under_cursor:
-                strip = self._strip(line, under_cursor, width)
-                for each in filters:
-                    strip = strip.apply_filter(each, background)
+                strip = self._strip(line, under_cursor, self._leaving)
                 kept = self._strips[index] = (line, under_cursor, strip)
             found.append(kept[2].crop(first, end))
         return found
@@ -169,23 +175,45 @@ class CellView(ScrollView):
     def render_line(self, y: int) -> Strip:
         """Draw one row of the widget."""
         index = self.line_at(y)
-        return self._strip(self.line(index), index == self._marked_line, self.size.width)
+        return self._strip(self.line(index), index == self._marked_line, self._segment)
 
-    def _strip(self, line: Line, under_cursor: bool, width: int) -> Strip:
+    def _strip(
+        self, line: Line, under_cursor: bool, drawn: Callable[[str, str, bool], Segment]
+    ) -> Strip:
         segments: list[Segment] = []
-        for text, tone, _ in line:
-            style = self._style(tone, under_cursor)
-            if segments and segments[-1].style is style:
-                segments[-1] = Segment(segments[-1].text + text, style)
-            elif text:
-                segments.append(Segment(text, style))
-        blank = self._style("text", under_cursor)
-        return Strip(segments, line_width(line)).adjust_cell_length(width, blank)
+        width, taken = self.size.width, line_width(line)
+        for text, tone, _ in (*line, gap(width - taken)):
+            if not text:
+                continue
+            piece = drawn(text, tone, under_cursor)
+            if segments and segments[-1].style is piece.style:
+                segments[-1] = Segment(segments[-1].text + piece.text, piece.style)
+            else:
+                segments.append(piece)
+        return Strip(segments, max(width, taken)).crop(0, width)
+
+    def _leaving(self, text: str, tone: str, under_cursor: bool) -> Segment:
+        """A cell behind the filters; the same words come again and again."""
+        piece = self._pieces.get((text, tone, under_cursor))
+        if piece is None:
+            assert self._drawn_for is not None  # noqa: S101 - `render_spans` has set it
+            _, background, filters = self._drawn_for
+            drawn = [self._segment(text, tone, under_cursor)]
+            for each in filters:
+                drawn = each.apply(drawn, background)
+            if len(self._pieces) >= _PIECES_KEPT:
+                self._pieces.clear()
+            piece = self._pieces[text, tone, under_cursor] = drawn[0]
+        return piece
+
+    def _segment(self, text: str, tone: str, under_cursor: bool) -> Segment:
+        return Segment(text, self._style(tone, under_cursor))
 
     def notify_style_update(self) -> None:
         """Forget the styles of the old theme."""
         self._tones.clear()
         self._strips.clear()
+        self._pieces.clear()
         super().notify_style_update()
 
     def _style(self, tone: str, under_cursor: bool) -> Style:
