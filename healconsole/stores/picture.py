@@ -26,8 +26,9 @@ from healconsole.core.storm import StormRecord
 from healconsole.core.words import SourceState
 from healconsole.stores.catalog import CatalogError, load_catalog
 from healconsole.stores.files import Missing, Unreadable
-from healconsole.stores.healerdir import list_healers, read_healer
+from healconsole.stores.healerdir import read_healer
 from healconsole.stores.history import BUDGET, History
+from healconsole.stores.listing import Listing
 from healconsole.stores.marked import read_marked
 from healconsole.stores.requestfiles import waiting
 from healconsole.stores.tail import Tail, TailStep
@@ -99,10 +100,13 @@ class Picture:
         self._earlier: tuple[AuditLine, ...] = ()
         self._past: dict[str, _Past] = {}
         self._looked_back: int | None = None
+        self._listing = Listing(sources.state_root)
         self._names: tuple[str, ...] = ()
         self._listed: frozenset[str] = frozenset()
         self._read: dict[str, HealerState] = {}
         self._shown: dict[str, HealerState] = {}
+        self._whole: tuple[list[str] | None, tuple[HealerState, ...]] = (None, ())
+        """Who was shown last, and as what; None once one of them is to be made anew."""
         self._catalog: dict[str, CatalogEntry] = {}
         self._names_known: list[str] = []
         self._known_of: tuple[object, object, int] = (None, None, 0)
@@ -132,29 +136,24 @@ class Picture:
 
     def list_healers(self) -> set[str]:
         """Look which healers there are; return those that are new and not read yet."""
+        root = self._sources.state_root
         try:
-            names = list_healers(self._sources.state_root)
+            names = self._listing.names()
             self._root_problem = None
         except Missing:
-            names = []
-            self._root_problem = (
-                SourceState.MISSING,
-                f"{self._sources.state_root} is not there: name another with --state-root",
-            )
+            names = ()
+            mend = f"{root} is not there: name another with --state-root"
+            self._root_problem = (SourceState.MISSING, mend)
         except Unreadable as error:
             # What was read before is still the best that is known; the health says what it is.
-            self._root_problem = (
-                SourceState.UNKNOWN,
-                f"{self._sources.state_root}: {error.why}",
-            )
+            self._root_problem = (SourceState.UNKNOWN, f"{root}: {error.why}")
             return set()
-        if names != list(self._names):
-            self._names = tuple(names)
-            self._listed = frozenset(names)
-            for gone in self._read.keys() - set(names):
+        if names != self._names:
+            self._names, self._listed = names, frozenset(names)
+            for gone in self._read.keys() - self._listed:
                 del self._read[gone]
-                self._shown.pop(gone, None)
-        return set(names) - self._read.keys()
+                self._forget(gone)
+        return set() if len(self._read) == len(names) else set(names) - self._read.keys()
 
     def read_healer(self, name: str) -> None:
         """Read one healer's directory again; one that is not listed is not read."""
@@ -168,7 +167,7 @@ class Picture:
         shown = self._shown.get(name)
         if state != self._read.get(name) or (shown is not None and shown.marked):
             self._read[name] = state
-            self._shown.pop(name, None)
+            self._forget(name)
 
     def read_catalog(self) -> None:
         """Read what the administrator says of the healers."""
@@ -180,7 +179,7 @@ class Picture:
             return
         for name in self._catalog.keys() | catalog.keys():
             if self._catalog.get(name) != catalog.get(name):
-                self._shown.pop(name, None)
+                self._forget(name)
         self._catalog = catalog
 
     def read_requests(self, now: float) -> None:
@@ -206,7 +205,7 @@ class Picture:
             return
         for name in self._beats.keys() | beats.keys():
             if self._beats.get(name) != beats.get(name):
-                self._shown.pop(name, None)
+                self._forget(name)
         self._beats = beats
 
     def read_tail(self) -> bool:
@@ -295,9 +294,15 @@ class Picture:
     def _all(self) -> tuple[HealerState, ...]:
         """Every healer; put together again are only those that something new was read of."""
         known = self._known()
-        for name in [name for name in known if name not in self._shown]:
-            self._healer(name)
-        return tuple(map(self._shown.__getitem__, known))
+        if self._whole[0] is not known:
+            for name in [name for name in known if name not in self._shown]:
+                self._healer(name)
+            self._whole = known, tuple(map(self._shown.__getitem__, known))
+        return self._whole[1]
+
+    def _forget(self, name: str) -> None:
+        self._shown.pop(name, None)
+        self._whole = None, ()
 
     def _known(self) -> list[str]:
         """Names of the healers, by name: those with a directory, and those only announced.
@@ -356,7 +361,7 @@ class Picture:
             merged = _Past(first.last or second.last, intents)
             if merged != known:
                 self._past[name] = merged
-                self._shown.pop(name, None)
+                self._forget(name)
 
     def _audit_health(self, now: float, push: str | None) -> SourceHealth:
         step = self._step

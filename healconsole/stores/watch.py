@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 STEP_MS: Final = 10
 """How often the watcher looks whether events came; half of what a change waits for."""
+IDLE_STEP_MS: Final = 30
+"""The same where nothing changed in the last second: each look wakes the processor up."""
 DEBOUNCE_MS: Final = 20
 """The longest that a first event waits for more."""
 _LOOK_MS: Final = 1_000
@@ -108,8 +110,10 @@ class Watch(threading.Thread):
             return watcher
 
     def _follow(self, watcher: RustNotify, identity: Identity) -> None:
+        step = STEP_MS
         while not self._stopping.is_set():
-            found = watcher.watch(DEBOUNCE_MS, STEP_MS, _LOOK_MS, self._stopping)
+            found = watcher.watch(DEBOUNCE_MS, step, _LOOK_MS, self._stopping)
+            step = IDLE_STEP_MS if found == "timeout" else STEP_MS
             if isinstance(found, set):
                 self._on_paths({path for _, path in found})
             if (found == "timeout" or isinstance(found, set)) and _identity(
