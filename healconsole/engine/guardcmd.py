@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -125,5 +124,5 @@ def _leave(options: argparse.Namespace, result: GuardedResult) -> int:
 
 
 def _say(options: argparse.Namespace, text: str, code: int) -> int:
-    print(f"{options.healer}: {text}", file=sys.stderr, flush=True)
+    to_stderr(f"{options.healer}: {text}")
     return code

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 
@@ -157,7 +156,7 @@ def _interval(text: str) -> float:
 
 
 def _fail(healer: Healer, text: str, code: int = FAILED) -> int:
-    print(f"{healer.name}: {text}", file=sys.stderr)
+    to_stderr(f"{healer.name}: {text}")
     return code
 
 

@@ -88,6 +88,17 @@ def test_dry_run_runs_nothing_and_is_0(site: Site) -> None:
     assert [event["outcome"] for event in site.events()] == ["dry-run"]
 
 
+def test_what_is_said_of_it_commands_no_terminal(
+    site: Site, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bad = "a\x1b]0;t\x07\nfake: line"
+    assert main(options(site, ["restart", bad], dry_run=True)) == 0
+    assert main(options(site, ["true"], healer=bad)) == 2
+    told = capfd.readouterr().err
+    assert "\x1b" not in told
+    assert len(told.splitlines()) == 2
+
+
 def test_limits_are_those_of_the_line(site: Site) -> None:
     given = {"rate": "0.5", "burst": 2, "max_failures": 1, "cooldown": 60}
     assert main(options(site, ["false"], **given)) == 1
