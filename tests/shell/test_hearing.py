@@ -75,6 +75,20 @@ def test_what_is_measured_cannot_end_the_measuring(site: ShellSite) -> None:
     assert done.stdout == "0 $'restart unit=web\\037000staging'\n"
 
 
+def test_what_is_measured_may_ask_redis(site: ShellSite) -> None:
+    done = site.run(
+        r"""
+        decide() { heal_fleet_lock_acquire broker 5 || printf 'restart broker'; }
+        heal_init
+        rc=0
+        _heal_capture 20 decide || rc=$?
+        printf '%d %s\n' "$rc" "$_heal_captured"
+        """,
+        HEAL_REDIS_URL="redis://127.0.0.1:1",
+    )
+    assert done.stdout == "0 restart broker\n"
+
+
 def test_no_text_of_others_commands_the_terminal(site: ShellSite) -> None:
     done = site.run(r"""heal_log $'a\e]0;t\a\x7f \u009b31m gr\u00fc\u00dfe\nb'""", LANG="C.UTF-8")
     assert done.stderr.endswith(": a?]0;t?? ?31m grüße\nb\n")

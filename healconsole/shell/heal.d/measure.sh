@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # the parts of heal.sh share their variables
 # What detect and decide say, each a function of the caller's in a process of its own, in its time.
 
-_heal_captured='' _heal_end_mark=''
+_heal_captured=''
 
 # Output of function $2 with the arguments that follow, in _heal_captured, within $1 seconds. Answers its
 # exit status, or 124 if it was ended for its time.
@@ -11,8 +11,9 @@ _heal_capture() {
   _heal_captured=''
   _heal_pipe || return 125
   answers=$_heal_pr report=$_heal_pw
-  # Drawn anew each time: nothing that is measured can hold it.
-  _heal_end_mark=$'\x1f'$RANDOM.$RANDOM.$RANDOM.
+  # Drawn anew each time: nothing that is measured can hold it. What is measured may ask Redis, which is
+  # such a measuring within its process, and ends with its own.
+  local _heal_end_mark=$'\x1f'$RANDOM.$RANDOM.$RANDOM.
   set -m
   _heal_capture_child "$@" >&"$report" </dev/null &
   child=$!
