@@ -12,12 +12,14 @@ _heal_start='' _heal_boot='' _heal_start_of=''
 # Bucket: the path below the state directory.
 _heal_r_memo='' _heal_r_memo_last=0 _heal_r_memo_tokens=0
 _heal_read_bucket() {
-  _heal_slurp "$_heal_dir/$1" || return $?
-  # A file says mostly what it said before; parsing it again would cost more than reading it.
-  if [[ -n $_heal_raw && $_heal_raw == "$_heal_r_memo" ]]; then
+  # A file says mostly what it said before: so much is asked here, for less than a call of _heal_slurp costs. (No
+  # redirection keeps a message, as nobody removes a bucket.)
+  _heal_raw=''
+  if [[ -f $_heal_dir/$1 && ! -L $_heal_dir/$1 && -r $_heal_dir/$1 ]] &&
+    ! IFS= read -r -d '' -n 4096 _heal_raw <"$_heal_dir/$1" && [[ -n $_heal_raw && $_heal_raw == "$_heal_r_memo" ]]; then
     _heal_r_last=$_heal_r_memo_last _heal_r_tokens=$_heal_r_memo_tokens
   else
-    _heal_parse_bucket
+    _heal_slurp "$_heal_dir/$1" && _heal_parse_bucket
   fi
 }
 _heal_parse_bucket() {
@@ -97,11 +99,12 @@ _heal_json_string() {
 # Marker: the path below the state directory. An empty file is a legacy one, outcome "legacy".
 _heal_m_memo='' _heal_m_memo_at=0 _heal_m_memo_scope='' _heal_m_memo_outcome=''
 _heal_read_marker() {
-  _heal_slurp "$_heal_dir/$1" || return $?
-  if [[ -n $_heal_raw && $_heal_raw == "$_heal_m_memo" ]]; then
+  _heal_raw=''
+  if [[ -f $_heal_dir/$1 && ! -L $_heal_dir/$1 ]] && ! IFS= read -r -d '' -n 4096 _heal_raw 2>/dev/null <"$_heal_dir/$1" &&
+    [[ -n $_heal_raw && $_heal_raw == "$_heal_m_memo" ]]; then
     _heal_m_at=$_heal_m_memo_at _heal_m_scope=$_heal_m_memo_scope _heal_m_outcome=$_heal_m_memo_outcome
   else
-    _heal_parse_marker "$_heal_dir/$1"
+    _heal_slurp "$_heal_dir/$1" && _heal_parse_marker "$_heal_dir/$1"
   fi
 }
 _heal_parse_marker() {
