@@ -85,7 +85,8 @@ def _columns() -> int:
 class OneLineParser(argparse.ArgumentParser):
     """A parser that says what is wrong in one line; the whole page is a ``--help`` away.
 
-    One of a command that the command line has not ``named`` is asked nothing, and is not made.
+    One of a command that the command line has not ``named`` is made when it is asked something:
+    the argparse of Python 3.14 asks each, the one before none.
     """
 
     usage_code = USAGE
@@ -94,6 +95,15 @@ class OneLineParser(argparse.ArgumentParser):
     def __init__(self, *, named: bool = True, **given: Any) -> None:  # noqa: ANN401 - argparse's
         if named:
             super().__init__(**given)
+        else:
+            self._given = given
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever a parser has
+        given = self.__dict__.pop("_given", None)
+        if given is None:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        super().__init__(**given)
+        return getattr(self, name)
 
     def parse_known_args(  # type: ignore[override] # its overloads are of no use here
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import pty
 import resource
 import signal
 import subprocess
 from importlib.metadata import version
+from typing import Any
 
 import pytest
 
+from healconsole.cli.parser import build_parser
 from tests.cli.conftest import Start
 from tests.cli.program import PROGRAM, Finished, Site
 
@@ -189,3 +192,25 @@ def test_status_starts_quickly(site: Site) -> None:
     assert site.run("status", "--json", prefix=("env",)).returncode == 0
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1
+
+
+def test_a_command_that_is_not_named_has_a_parser_for_whoever_asks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As argparse of Python 3.14 does: it tries each command's help on the command's parser."""
+    add_parser = argparse._SubParsersAction.add_parser
+    asked: list[str] = []
+
+    def add_and_ask(
+        action: argparse._SubParsersAction[argparse.ArgumentParser],
+        name: str,
+        **given: Any,  # noqa: ANN401 - argparse's
+    ) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = add_parser(action, name, **given)
+        assert parser._get_formatter() is not None
+        asked.append(parser.prog)
+        return parser
+
+    monkeypatch.setattr(argparse._SubParsersAction, "add_parser", add_and_ask)
+    assert build_parser({"status"}).parse_args(["status", "--json"]).json
+    assert {"healconsole status", "healconsole trip"} < set(asked)
