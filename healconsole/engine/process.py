@@ -22,7 +22,6 @@ from types import FrameType
 from typing import Any, Final, NoReturn
 
 from healconsole.core.frozen import Frozen
-from healconsole.engine.handlers import DEFAULT, handle
 from healconsole.engine.session import GRACE, end_session
 
 OUTPUT_LIMIT = 65_536
@@ -210,9 +209,9 @@ def _be_the_child(
     try:
         os.setsid()
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGINT):
-            handle(number, DEFAULT)
+            signal.signal(number, signal.SIG_DFL)
         # Bounds the child even when nobody is left to time it out.
-        handle(signal.SIGALRM, DEFAULT)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, timeout + GRACE + 1)
         if environ:
             os.environ.update(environ)
@@ -287,13 +286,13 @@ def time_limit(seconds: float, what: str, beat: Beat | None = None) -> Iterator[
 
     if beat is not None:
         beat.give()
-    before = handle(signal.SIGALRM, ring)
+    before = signal.signal(signal.SIGALRM, ring)
     arm()
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        handle(signal.SIGALRM, before)
+        signal.signal(signal.SIGALRM, before)
 
 
 def describe(error: BaseException) -> str:

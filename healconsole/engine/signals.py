@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Final, Self
 
-from healconsole.engine.handlers import handle, handler_of
 from healconsole.engine.waiting import readable
 
 STOPPING: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
@@ -76,7 +75,7 @@ def _would_end(handler: object) -> bool:
     Ignored is ignored (nohup), what was not set from Python stays, and ``Signals`` only notes.
     """
     noting = isinstance(getattr(handler, "__self__", None), Signals)
-    return handler is not None and handler != signal.SIG_IGN and not noting
+    return handler is not None and handler is not signal.SIG_IGN and not noting
 
 
 @contextmanager
@@ -91,14 +90,14 @@ def deferred() -> Iterator[None]:
         return
     arrived: list[int] = []
     before = {
-        number: handle(number, lambda got, _frame: arrived.append(got))
+        number: signal.signal(number, lambda got, _frame: arrived.append(got))
         for number in STOPPING
-        if _would_end(handler_of(number))
+        if _would_end(signal.getsignal(number))
     }
     try:
         yield
     finally:
         for number, handler in before.items():
-            handle(number, handler)
+            signal.signal(number, handler)
         for caught in dict.fromkeys(arrived):
             signal.raise_signal(caught)

@@ -46,19 +46,20 @@ def own_identity() -> tuple[int, int, str]:
         OSError: /proc does not tell; a claim without a start time could not be recovered.
     """
     pid = os.getpid()
-    start = _own_start()
+    start = _start_of(pid)
     if start is None:
-        _own_start.cache_clear()
+        _start_of.cache_clear()
         raise OSError(f"/proc/{pid}/stat does not tell when this process started")
     return pid, start, boot_id()
 
 
 @lru_cache(maxsize=1)
-def _own_start() -> int | None:
-    return identity(os.getpid())
+def _start_of(own_pid: int) -> int | None:
+    """Kept by pid: a fork, by whatever call, is another process."""
+    return identity(own_pid)
 
 
-os.register_at_fork(after_in_child=_own_start.cache_clear)
+os.register_at_fork(after_in_child=_start_of.cache_clear)
 
 
 def lock_holder(st_dev: int, st_ino: int) -> int | None:

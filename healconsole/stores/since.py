@@ -17,6 +17,8 @@ class Since(Frozen):
     path: str
     left: str
     found: str
+    known: bool = True
+    """False where it cannot be read now: then it may still hold what the act left."""
 
 
 def changed_since(
@@ -44,7 +46,7 @@ def changed_since(
     except Missing:
         return (Since(healer, "a directory", "nothing"),)
     except (Unreadable, ValueError) as error:
-        return (Since(healer, "a directory", unread("what", str(error))),)
+        return (Since(healer, "a directory", unread("what", str(error)), known=False),)
     try:
         return tuple(
             changed for each in done if (changed := _changed(fd, each, utc_offset_s)) is not None
@@ -58,7 +60,7 @@ def _changed(fd: int, done: Done, utc_offset_s: int | None) -> Since | None:
     try:
         found = bytes_at(fd, done.path)
     except Unreadable as error:
-        return Since(done.path, left, unread("what", error.why))
+        return Since(done.path, left, unread("what", error.why), known=False)
     if found == done.after:
         return None
     now = describe(found, done.path, utc_offset_s)

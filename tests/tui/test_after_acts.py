@@ -112,8 +112,26 @@ async def test_an_act_that_is_too_late_to_undo_is_not_in_the_way_of_those_before
         await type_into(pilot, "reason", "no rehearsal")
         await press_button(pilot)
         assert app.session.done == []
-    assert not (site / f"state/{HEALER}/dry_run").exists()
+    assert not (site / f"state/{HEALER}/dry-run").exists()
     assert " ".join(breaker(site)) == probed.strip()
+
+
+async def test_an_act_on_what_cannot_be_read_now_may_be_taken_back_later(site: Path) -> None:
+    app = console(site)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        await act(pilot, "r", HEALER)
+        file = site / f"state/{HEALER}/cb/restart_worker"
+        aside = file.rename(site / "aside")
+        file.symlink_to(aside)
+        await pilot.press("u")
+        await pilot.pause()
+        assert hint(app).startswith("it cannot be taken back while what is now cannot be read")
+        await pilot.press("escape")
+        aside.replace(file)
+        await act(pilot, "u")
+        assert app.session.done == []
+    assert breaker(site)[4] == "open"
 
 
 async def test_however_much_changed_since_the_button_of_an_undo_stays_in_sight(site: Path) -> None:

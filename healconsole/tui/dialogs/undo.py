@@ -38,6 +38,11 @@ _LATE_NEXT = (
     "It can no longer be taken back: something else has changed since what the act left. What is "
     "now stays as it is; to change it, act anew."
 )
+_UNREAD = "it cannot be taken back while what is now cannot be read; esc: close"
+_UNREAD_NEXT = (
+    "Whether it can be taken back cannot be told: what is now cannot be read. Once it can, it may "
+    "still be what the act left."
+)
 
 
 class UndoDialog(AskingDialog):
@@ -99,11 +104,16 @@ class UndoDialog(AskingDialog):
 
     def _late_lines(self, width: int) -> list[Line]:
         """What is now, where that is not what the act left; first of all that it is too late."""
+        why = _LATE_NEXT if self._is_late else _UNREAD_NEXT
         return [
-            *labelled("next", (_LATE_NEXT,), width, "warn"),
+            *labelled("next", (why,), width, "warn"),
             *labelled("now", (f"{each.path}: {each.found}" for each in self._since), width),
             *labelled("it left", (f"{each.path}: {each.left}" for each in self._since), width),
         ]
+
+    @property
+    def _is_late(self) -> bool:
+        return any(each.known for each in self._since)
 
     @on(Input.Changed)
     def _changed(self) -> None:
@@ -112,7 +122,7 @@ class UndoDialog(AskingDialog):
 
     def _missing(self) -> str:
         if self._since:
-            return _LATE
+            return _LATE if self._is_late else _UNREAD
         if not self.reason:
             return "a reason is needed"
         if lacks_why(self.reason):
@@ -154,7 +164,7 @@ class UndoDialog(AskingDialog):
         self.busy = False
         self._look()
         self._changed()
-        self.tell(_LATE if self._since else problem, bad=True)
+        self.tell(self._missing() if self._since else problem, bad=True)
 
     def _failed(self, problem: str) -> None:
         self.busy = False
@@ -174,7 +184,7 @@ class UndoDialog(AskingDialog):
 
     def action_cancel(self) -> None:
         """Close; an act that is not to be taken back is not in the way of those before it."""
-        if self._since and not self.busy:
+        if self._is_late and not self.busy:
             self.console_app.session.forget(self.act)
         elif self._failed_there and not self.busy:
             self.console_app.session.postpone(self.act)
