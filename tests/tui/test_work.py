@@ -19,6 +19,7 @@ from healconsole.tui import board
 from healconsole.tui.app import ConsoleApp
 from healconsole.tui.board import Board
 from healconsole.tui.frugal import Terminal, frugal
+from healconsole.tui.screens import home
 from healconsole.tui.widgets import healertable
 from healconsole.tui.widgets.cellview import CellView
 from healconsole.tui.widgets.keybar import KeyBar
@@ -83,10 +84,27 @@ async def test_a_key_draws_two_rows_however_many_there_are(work: Counter[str]) -
         work.clear()
         await pilot.press("down")
         await painted(pilot, lambda: table.selected == table.order[2])
-        assert recording.feed.looked_at[-1] == table.selected
+        await painted(pilot, lambda: recording.feed.looked_at[-1] == table.selected)
         assert work["healer_line"] == 2
         assert work["_strip"] < 2 + 30  # and those of the answer
         assert not work["healer_row"] + work["_flow"] + work["_arrange"]
+
+
+async def test_who_is_passed_is_not_read_and_who_is_reached_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recording = Recording(scenes.many(MANY))
+    looked_at = recording.feed.looked_at
+    async with recording.app.run_test(size=SIZE) as pilot:
+        await painted(pilot, lambda: bool(looked_at))
+        asked = len(looked_at)
+        monkeypatch.setattr(home, "RESTS_S", 3600.0)  # no machine is too busy for that
+        await pilot.press("down", "down", "down")
+        await recording.until(pilot, f"Would {recording.app.board.order[3]} act now?")
+        assert len(looked_at) == asked
+        monkeypatch.setattr(home, "RESTS_S", 0.05)
+        await pilot.press("down")
+        await painted(pilot, lambda: looked_at[-1] == recording.app.board.order[4])
 
 
 async def test_a_key_is_on_the_screen_before_anything_is_said_of_it(

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
+from textual._time import get_time
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import ScreenResume
+from textual.timer import Timer
 
 from healconsole.core.grouping import Grouping, grouped, row_filter
 from healconsole.core.snapshot import HealerState, Snapshot
@@ -23,6 +25,9 @@ from healconsole.tui.widgets.prompt import Prompt
 from healconsole.tui.widgets.rule import Rule
 from healconsole.tui.widgets.statusline import StatusLine
 from healconsole.tui.widgets.tailpane import TailPane, newest_lines
+
+RESTS_S = 0.15
+"""Without another key for as long the cursor rests where it is."""
 
 
 class HomeScreen(ActingScreen):
@@ -53,6 +58,9 @@ class HomeScreen(ActingScreen):
         """How many acts were done, and whether the order was held, when it was left to look."""
         self._acted = False
         """Whether the order is held since an act."""
+        self._moved_at = 0.0
+        self._resting: Timer | None = None
+        """Waits until the cursor rests."""
 
     def compose(self) -> ComposeResult:
         """Lay the parts out; the stylesheet places them for the size there is."""
@@ -131,10 +139,27 @@ class HomeScreen(ActingScreen):
         if not self.is_attached:
             return
         app, table = self.console_app, self.query_one(HealerTable)
-        app.look_at(table.selected)
+        self._look_closer()
         self._label_top(table)
         self._show_answer(table, app.snapshot, app.clock())
         self.refresh_keys()
+
+    def _look_closer(self) -> None:
+        """Have the healer under the cursor read whole; where the cursor goes on, when it rests.
+
+        To read each that it passes, and to show what was found, would keep the next key waiting.
+        """
+        if self._resting is not None:
+            self._resting.stop()
+        moved_at, self._moved_at = self._moved_at, get_time()
+        if self._moved_at - moved_at > RESTS_S:
+            self._look_at_selected()
+        else:
+            self._resting = self.set_timer(RESTS_S, self._look_at_selected)
+
+    def _look_at_selected(self) -> None:
+        if self.is_attached:
+            self.console_app.look_at(self.query_one(HealerTable).selected)
 
     def names_in_sight(self) -> Iterable[str]:
         """Return the healers whose rows are in sight."""
