@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from contextlib import suppress
@@ -165,9 +166,15 @@ class StateDir:
             return self._claims()
 
     def free_slot(self) -> int:
-        """The lowest slot that holds nothing, true while a lock is held."""
+        """The lowest slot that holds nothing, true while a lock is held.
+
+        Raises:
+            OSError: ``claims`` cannot be read, so that each slot may hold an act in flight.
+        """
         with self._lock:
-            self._claims()
+            for one in self._claims():
+                if isinstance(one, Corrupt) and one.path == "claims":
+                    raise OSError(errno.EIO, one.why, one.path)
             slot = 0
             while str(slot) in self._taken:
                 slot += 1

@@ -270,3 +270,13 @@ def test_a_slot_that_somebody_left_behind_is_made_durable_once(
     with hold(home) as held:
         begin(held, now=NOW + 3000)
     assert synced.count(str(home / "claims")) == 2
+
+
+def test_no_slot_is_taken_while_claims_cannot_be_read(home: Path) -> None:
+    claims = home / "claims"
+    claims.rename(home / "aside")
+    claims.symlink_to(home / "aside")
+    with hold(home) as held, pytest.raises(NotCommitted, match="claims: "):
+        begin(held)
+    assert tree(home / "aside") == {}
+    assert not list((home / "keys").iterdir())
