@@ -9,7 +9,7 @@ from healconsole.cli.errors import DONE, RefusedError
 from healconsole.cli.output import emit_json, paint, show
 from healconsole.cli.settings import local_offset, look, settings, the_healer
 from healconsole.core.ages import clock_time
-from healconsole.core.explain import answer, explain
+from healconsole.core.explain import UNTOLD, answer, explain
 from healconsole.core.status import explain_object
 from healconsole.core.text import visible
 from healconsole.core.unread import unread
@@ -34,6 +34,8 @@ def run(args: argparse.Namespace) -> int:
     healer = the_healer(snapshot, args.name)
     if healer.problem:
         raise RefusedError(unread(healer.name, healer.problem))
+    if healer.absent:
+        raise RefusedError(f"{healer.name}: {UNTOLD}: {healer.absence}")
     now = time.time()
     verdict = explain(healer, snapshot, args.intent, now)
     if args.json:

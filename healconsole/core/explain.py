@@ -25,9 +25,10 @@ from healconsole.core.shadow import rehearsed
 from healconsole.core.snapshot import HealerState, Snapshot
 from healconsole.core.standing import Thresholds, heartbeat_age
 from healconsole.core.trouble import stale_sentence
-from healconsole.core.verdict import FleetState, GuardState, Intent, Verdict
-from healconsole.core.words import Guardrail, Library, Outcome, SourceState
+from healconsole.core.verdict import FleetState, GuardState, Intent, Step, Verdict
+from healconsole.core.words import Guardrail, Library, Outcome, SourceState, StepResult
 
+UNTOLD = "whether it would act cannot be told"
 ANY = "(any)"
 """Stands for an intent where none was ever seen. Its scope is that of the first breaker."""
 
@@ -48,11 +49,16 @@ def explain(healer: HealerState, snapshot: Snapshot, intent: str | None, now: fl
         now: epoch seconds.
 
     A text that cannot be an intent is denied by the guardrail ``intent``, and a directory
-    that cannot be read by ``record``: nothing can be recorded there.
+    that cannot be read by ``record``: nothing can be recorded there. One that is not seen at
+    all is denied likewise, with the one rung unknown (`untold`).
     """
     text = latest_intent(healer) if intent is None else intent
     if healer.problem:
         return denied(Intent(text or ANY, ""), Guardrail.RECORD, healer.problem)
+    if healer.absent:
+        verdict = denied(Intent(text or ANY, ""), Guardrail.RECORD, healer.absence)
+        unknown = Step(Guardrail.RECORD, StepResult.UNKNOWN, healer.absence)
+        return replace(verdict, steps=(unknown,))
     try:
         asked = _intent(healer, text)
     except InvalidIntent as error:
@@ -100,7 +106,15 @@ def sentence(verdict: Verdict, now: float, utc_offset_s: int = 0) -> str:
     """
     if verdict.allow:
         return _allowed(verdict)
+    if untold(verdict):
+        return f"{UNTOLD}: {verdict.reason}"
     return f"would NOT act: {denial(verdict, now, utc_offset_s)}"
+
+
+def untold(verdict: Verdict) -> bool:
+    """Whether a verdict denies because nothing that it would be decided on is seen."""
+    rungs = [(step.guard, step.result) for step in verdict.steps]
+    return rungs == [(Guardrail.RECORD, StepResult.UNKNOWN)]
 
 
 def unseen(healer: HealerState, now: float, thresholds: Thresholds) -> str:

@@ -123,6 +123,7 @@ def healer_line(healer: HealerState, now: float) -> bytes:
         "library": str(healer.library),
         "problem": _text(healer.problem),
         "unread": sorted(PARTS & healer.unread),
+        "absent": healer.absent,
         "cycle": _cycle(healer.cycle),
         "heartbeat": _heartbeat(healer.heartbeat),
         "hold": _line(healer.hold, format_override),

@@ -151,6 +151,7 @@ def _healer(found: Mapping[str, Any], name: str, host: str) -> HealerState:
         library=_library(found),
         problem=_text(found, "problem"),
         unread=_unread(found),
+        absent=found.get("absent") is True,
         cycle=_record(found.get("cycle"), parse_cycle, "cycle.json"),
         heartbeat=_heartbeat(found.get("heartbeat")),
         hold=_record(found.get("hold"), parse_override, "hold"),

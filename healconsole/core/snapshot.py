@@ -114,6 +114,8 @@ class HealerState(Frozen):
     """Why the directory cannot be read, with its mend; empty if it can."""
     unread: frozenset[str] = frozenset()
     """What of `PARTS` could not be read: it is unknown, not empty."""
+    absent: bool = False
+    """It is announced in the catalog, and no directory of it is seen below the state root."""
     cycle: CycleRecord | Corrupt | None = None
     heartbeat: Heartbeat | Corrupt | None = None
     hold: OverrideRecord | Corrupt | None = None
@@ -150,6 +152,17 @@ class HealerState(Frozen):
         ('reaper', 'web-07/reaper')
         """
         return f"{self.host}/{self.name}" if self.host else self.name
+
+    @property
+    def absence(self) -> str:
+        """That no state directory is seen, and where; empty if there is one.
+
+        >>> HealerState("reaper", "/var/lib/heal/reaper", absent=True).absence
+        'no state directory of it is seen below /var/lib/heal'
+        """
+        if not self.absent:
+            return ""
+        return f"no state directory of it is seen below {self.path.rpartition('/')[0] or '/'}"
 
 
 class Host(Frozen):

@@ -100,6 +100,8 @@ def _waiting(healer: HealerState, worst: WorstCircuit, now: float) -> Trouble | 
 def _nothing_wrong(healer: HealerState) -> Trouble:
     if healer.heartbeat is None and healer.last is None:
         return "unknown", "no heartbeat and no audit event"
+    if healer.absent:
+        return "unknown", f"it ran, and {healer.absence}"
     return OK, ""
 
 

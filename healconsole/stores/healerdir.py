@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final, TypeVar
 
 from healconsole.core.breaker import parse_breaker
@@ -103,6 +104,11 @@ def read_healer(root: Root, name: str, *, with_markers: bool = False) -> HealerS
             return _read(fd, name, path, with_markers=with_markers)
         finally:
             os.close(fd)
+
+
+def absent_healer(root: Path, name: str, *, ran: bool) -> HealerState:
+    """A healer without a directory below ``root``: one that ran has its state out of sight."""
+    return HealerState(name, str(root / name), unread=PARTS if ran else frozenset(), absent=True)
 
 
 def _blind(name: str, path: str, why: str) -> HealerState:

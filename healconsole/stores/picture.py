@@ -26,7 +26,7 @@ from healconsole.core.storm import StormRecord
 from healconsole.core.words import SourceState
 from healconsole.stores.catalog import CatalogError, load_catalog
 from healconsole.stores.files import Missing, Unreadable
-from healconsole.stores.healerdir import read_healer
+from healconsole.stores.healerdir import absent_healer, read_healer
 from healconsole.stores.history import BUDGET, History
 from healconsole.stores.listing import Listing
 from healconsole.stores.marked import read_marked
@@ -324,11 +324,12 @@ class Picture:
     def _healer(self, name: str) -> HealerState:
         shown = self._shown.get(name)
         if shown is None:
-            state = self._read.get(name) or HealerState(name, str(self._sources.state_root / name))
-            past = self._past.get(name)
+            past, beat = self._past.get(name), self._heartbeat(name)
+            ran = bool(beat or (past and past.last))
+            state = self._read.get(name) or absent_healer(self._sources.state_root, name, ran=ran)
             shown = replace(
                 state,
-                heartbeat=self._heartbeat(name) if state.heartbeat is None else state.heartbeat,
+                heartbeat=beat if state.heartbeat is None else state.heartbeat,
                 catalog=self._catalog.get(name),
                 last=past.last if past else None,
                 intents=past.intents if past else (),

@@ -48,6 +48,8 @@ def facts_lines(healer: HealerState, now: float, width: int, utc_offset_s: int) 
 
 def _loop(healer: HealerState) -> str:
     library = "legacy heal.sh" if healer.library is Library.LEGACY else str(healer.library)
+    if healer.absent:
+        return f"unknown: {healer.absence}"
     if "cycle" in healer.unread:
         return "unknown: the directory cannot be read"
     runs = f"pid {healer.daemon_pid}" if healer.daemon_pid else "no process holds .singleton"
