@@ -163,6 +163,13 @@ def test_a_legacy_healer_moves_by_one_line(tmp_path: Path) -> None:
     assert run_session(again, tmp_path).count("acted") == 1
 
 
+def test_the_guide_lists_every_function_of_the_legacy_library() -> None:
+    table = README.partition("\n## From the legacy library\n")[2].partition("\n## ")[0]
+    listed = set(re.findall(r"`(heal_\w+)`", table))
+    defined = (ROOT / "healconsole/shell/heal.d/legacy.sh").read_text()
+    assert listed == set(re.findall(r"^(heal_\w+)\(\)", defined, re.MULTILINE))
+
+
 @pytest.mark.parametrize(
     ("scope", "breaker"), [("", "restart"), ("HEAL_SCOPE='restart unit=a'", "restart%20unit=a")]
 )

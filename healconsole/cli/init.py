@@ -55,6 +55,12 @@ def run(args: argparse.Namespace) -> int:
     for path in made:
         show(visible(f"{folder}/{path}"))
     show(visible(f"{kit.name}: read {folder}/README.md, then run its test"))
+    show(
+        visible(
+            f"{kit.name}: its files name {kit.bin}, catalog {kit.catalog}, state {kit.state_root}: "
+            "if production has others, run init with the healconsole of production"
+        )
+    )
     if any(kit.bin.startswith(home) for home in ("/home/", "/root/", "/run/user/")):
         complain(
             f"init: the unit does not see {kit.bin} (ProtectHome=yes): install healconsole for "

@@ -314,7 +314,9 @@ def test_the_command_says_what_it_wrote_and_overwrites_nothing(tmp_path: Path) -
     said = passes(program, *words, cwd=tmp_path)
     assert "disk-reaper.v2/disk-reaper.v2.toml\n" in said
     written = [path for path in (tmp_path / "disk-reaper.v2").rglob("*") if path.is_file()]
-    assert len(written) == len(said.splitlines()) - 1 == 13
+    assert len(written) == len(said.splitlines()) - 2 == 13
+    last = said.splitlines()[-1]
+    assert f"its files name {BIN}, catalog /etc/heal/healers.d" in last, "whose paths go to hosts"
     again = call(program, *words, cwd=tmp_path)
     assert again.returncode == 1
     assert "is there already; nothing was written" in again.stdout

@@ -78,6 +78,17 @@ def test_the_process_group_of_a_hung_action_is_ended(site: ShellSite) -> None:
     assert done.stdout in {"gone", "Z"}
 
 
+@pytest.mark.parametrize("wrong", ["systemctl restart x=1", "a=b", "missing", ""])
+def test_what_is_not_a_function_is_named_in_one_line(wrong: str, site: ShellSite) -> None:
+    done = site.run(f"heal_act_with_guardrails 'fix 1' '{wrong}' good\necho \"$?\"")
+    assert done.stdout == "1\n"
+    assert done.stderr.count("\n") == 1
+    assert f"heal_act_with_guardrails: '{wrong}' is not a function" in done.stderr
+    main = site.run(f"heal_main act good '{wrong}' good --once")
+    assert main.stderr.count("\n") == 1
+    assert f"heal_main: {wrong} is not a function" in main.stderr
+
+
 def test_a_changing_pid_gets_no_fresh_bucket_and_no_fresh_breaker(site: ShellSite) -> None:
     done = site.limited(CB_MAX=3).run(
         "for ((i = 0; i < 45; i++)); do\n"

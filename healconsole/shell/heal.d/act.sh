@@ -207,7 +207,8 @@ _heal_free_signals() {
 # not be recorded.
 _heal_act() {
   # An attribute that a function never has is taken from it: "declare -F" would have to be kept from printing.
-  if ! _heal_policy || ((_heal_inside)) || ! declare -f +u -- "${2-}" "${3-}"; then
+  # Of a name with "=" either complains in words of its own.
+  if ! _heal_policy || ((_heal_inside)) || [[ ${2-}${3-} == *=* ]] || ! declare -f +u -- "${2-}" "${3-}"; then
     _heal_act_misused "${2-}" "${3-}"
     return 1
   fi
@@ -244,7 +245,7 @@ _heal_act_misused() {
     _heal_v_reason='heal_act_with_guardrails within an action: give it a process of its own'
   elif [[ -z $_heal_problem ]]; then
     found=$1
-    declare -F -- "$1" >/dev/null && found=$2
+    declare -F -- "$1" &>/dev/null && found=$2
     _heal_v_reason="heal_act_with_guardrails: '$found' is not a function"
   fi
   heal_log "$_heal_v_reason"

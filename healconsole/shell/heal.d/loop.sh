@@ -67,7 +67,7 @@ _heal_main() {
     return 2
   fi
   for found in "${functions[@]}"; do
-    declare -F -- "$found" >/dev/null || {
+    declare -F -- "$found" &>/dev/null || {
       heal_log "heal_main: $found is not a function"
       return 2
     }
