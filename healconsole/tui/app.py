@@ -26,8 +26,8 @@ from healconsole.tui import keys, sizes, ways
 from healconsole.tui.board import Board
 from healconsole.tui.dialogs.session import ActSession
 from healconsole.tui.driver import ConsoleDriver
-from healconsole.tui.failing import FailingApp
 from healconsole.tui.frugal import Terminal, frugal
+from healconsole.tui.keyorder import OrderedApp
 from healconsole.tui.keys import Key
 from healconsole.tui.messages import SnapshotTaken
 from healconsole.tui.ports import (
@@ -67,7 +67,7 @@ def _verbs() -> type[Provider]:
     return VerbProvider
 
 
-class ConsoleApp(FailingApp):
+class ConsoleApp(OrderedApp):
     """The application. A screen that is not the first is imported when it is opened.
 
     ``snapshot`` is everything that it knows; screens watch it. It owns the feed: it starts it
@@ -226,33 +226,10 @@ class ConsoleApp(FailingApp):
             and not self.screen.was_seen_at(event.time)
         ):
             return
-        if isinstance(event, KeyPressed) and await self._done_at_once(event):
-            return
         await super().on_event(event)
 
-    async def _done_at_once(self, event: KeyPressed) -> bool:
-        """Whether a key was bound to something that was then done, and is on the screen.
-
-        Textual hands a key to the widget in focus, and from there from parent to parent up to
-        the app, which only then does what it is bound to; and what that changed goes through
-        three more queues until it is painted. Lines of cells take no keys but those.
-        """
-        view = self.focused
-        if (
-            not isinstance(view, CellView)
-            or event.is_forwarded
-            or event.key == "escape"  # Textual has its own uses for it
-            or not self.app_focus
-            or self.screen.maximized is not None
-        ):
-            return False
-        for priority in (True, False):
-            if await self._check_bindings(event.key, priority=priority):
-                self._paint_at_once(view)
-                return True
-        return False
-
-    def _paint_at_once(self, view: CellView) -> None:
+    def paint_at_once(self, view: CellView) -> None:
+        """Show what a key changed in these lines, unless a frame was sent just now."""
         screen = self.screen
         if view.is_attached and view.screen is screen and get_time() - self._frame_at > FRAME_S:
             screen._dirty_widgets.add(view)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,43 @@ def test_what_is_typed_right_behind_a_key_that_moves_goes_to_the_next_field(site
         shown = settled(opened)
         assert re.search(r"reason +drill +│", shown), shown
         assert re.search(r"incident +INC-7 +│", shown), shown
+
+
+EDITS = [
+    ("abc", "\x7fm", "abm"),
+    ("", "abc\x7f\x7fx", "ax"),
+    ("abc", "\x1b[Dx", "abxc"),
+    ("", "ab\x7fm", "am"),
+    ("bc", "\x1b[Ha\x1b[Fd\x1b[H\x1b[3~x", "xbcd"),
+    ("one two", "\x17three\x1b[D\x7f", "one thre"),
+    ("one two", "\x15three", "three"),
+    ("ab", "\x7f" + START + "pasted" + END + "\x7f!", "apaste!"),
+]
+"""What is in a field, what comes in one read, and what is in it then."""
+
+
+def test_every_key_of_one_read_is_taken_in_its_order(site: Site) -> None:
+    with console(site) as opened:
+        opened.send("d")
+        opened.wait_for("a reason is needed")
+        for before, keys, after in EDITS:
+            opened.send("\x1b[F\x15" + before)
+            opened.wait_for(holding(before))
+            opened.send(keys)
+            opened.wait_for(holding(after))
+        opened.send("\t\x1b[Hx\x7fINC-7\x1b[Z\x1b[Fno\x7f\x7f drill")
+        opened.wait_for(holding("apaste! drill"))
+        opened.wait_for(holding("INC-7", "incident"))
+        opened.send("\x1b")
+        opened.wait_for(lambda text: "esc cancel" not in text)
+        opened.send("/wor\x7fz\x7f\x7f")
+        opened.wait_for(lambda text: re.search(r"mode:dry-run\) +w *\n", text) is not None)
+
+
+def holding(wanted: str, field: str = "reason") -> Callable[[str], bool]:
+    """Whether a field of the dialog on a screen holds exactly this."""
+    row = re.compile(rf"{field} +{re.escape(wanted)} *│")
+    return lambda text: row.search(text) is not None
 
 
 def test_no_bytes_from_the_terminal_end_it(site: Site) -> None:
