@@ -132,8 +132,11 @@ def approve(args: argparse.Namespace) -> int:
     desk, now = _second_desk(args), time.time()
     with _refusals(args, args.id or ""):
         if not args.id:
-            for request in desk.waiting():
+            waiting = desk.waiting()
+            for request in waiting:
                 show(_request_line(request, now))
+            if not waiting:
+                show("nobody waits for a second person")
             return DONE
         request, applied = desk.approve(args.id, reason=args.reason, as_shown=args.as_shown)
     show(f"{paint('✔', 'good')} {_request_line(request, now)}")

@@ -11,7 +11,13 @@ from healconsole.cli.output import complain, paint, show
 from healconsole.core.acts import ActRefused
 from healconsole.core.text import visible
 from healconsole.core.words import Outcome
-from healconsole.engine.runcycle import CyclePlan, CycleResult, OperatorCycle, PhaseEvent
+from healconsole.engine.runcycle import (
+    NO_CYCLE,
+    CyclePlan,
+    CycleResult,
+    OperatorCycle,
+    PhaseEvent,
+)
 from healconsole.stores.auditlog import AuditUnwritable
 
 _GOOD = frozenset({"", Outcome.SUCCESS, Outcome.DRY_RUN})
@@ -93,4 +99,7 @@ def _line(phase: str, text: str, *, ok: bool | None) -> None:
 def _tell_result(result: CycleResult) -> None:
     if result.problem:
         complain(result.problem)
+    if not result.outcome and result.text == NO_CYCLE:
+        show(f"not known  {NO_CYCLE}")
+        return
     show(f"{visible(result.outcome) or 'nothing was done'}  {visible(result.text)}".rstrip())

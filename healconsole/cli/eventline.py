@@ -8,6 +8,7 @@ from healconsole.core.ages import iso
 from healconsole.core.auditdoubt import UNVERIFIED
 from healconsole.core.auditline import AuditEvent, AuditLine, UnparsableLine, repeated
 from healconsole.core.text import visible
+from healconsole.core.told import readable
 from healconsole.core.words import FAILURES
 
 _GLYPHS = {
@@ -45,13 +46,13 @@ def event_line(line: AuditLine, now: float, limit: int | None, *, doubted: bool 
 
 
 def _rest(event: AuditEvent, now: float) -> list[str]:
-    who = str(event.operator.get("user", ""))
+    who, offset = str(event.operator.get("user", "")), local_offset(now)
     parts = (
         event.intent,
-        repeated(event, local_offset(now)),
+        repeated(event, offset),
         f"by {who}" if who else "",
         event.incident,
-        f"{event.before} -> {event.after}" if event.before or event.after else "",
+        readable(f"{event.before} -> {event.after}", offset) if event.before or event.after else "",
         event.reason,
         event.fact,
     )

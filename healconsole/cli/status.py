@@ -47,12 +47,20 @@ def run(args: argparse.Namespace) -> int:
         show(line)
     show()
     if not views:
-        show("No healers yet: none has a directory in the state root, or an entry in the catalog.")
+        show(_nobody(snapshot))
     ids = [healer.id for healer in snapshot.healers]
     objects = dict(zip(ids, answer["healers"], strict=True))
     for line in healer_lines(snapshot, views, now, objects if args.names else {}):
         show(line)
     return DONE
+
+
+def _nobody(snapshot: Snapshot) -> str:
+    if not snapshot.fleet:
+        return "No healers yet: none has a directory in the state root, or an entry in the catalog."
+    if not snapshot.hosts:
+        return "No host has published yet: run 'healconsole publish' on each."
+    return "No healers yet: no host that publishes has one."
 
 
 def heading(snapshot: Snapshot, views: tuple[HealerRow, ...], now: float) -> list[str]:

@@ -101,7 +101,8 @@ def next_cycle(healer: HealerState, now: float) -> str:
         return "the next cycle"
     if due > now:
         return f"the next cycle, in {countdown(due - now)},"
-    return f"the next cycle (it was due {age(now - due)} ago)"
+    late = f"was due {age(now - due)} ago" if now - due >= 1 else "is due"
+    return f"the next cycle (it {late})"
 
 
 def tokens(healer: HealerState, scope: str, now: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from healconsole.core.ages import age
+from healconsole.core.ages import HOUR, age, countdown
 from healconsole.core.mode import hold_now, reads_overrides
 from healconsole.core.records import ClaimRecord, Corrupt, OverrideRecord
 from healconsole.core.snapshot import HealerState
@@ -116,10 +116,14 @@ def mends_itself(healer: HealerState) -> str:
 
 
 def stale_sentence(beat_age: float) -> str:
-    """Return what is wrong with a heartbeat of this age."""
+    """Return what is wrong with a heartbeat of this age: from an hour on in two units.
+
+    >>> stale_sentence(359), stale_sentence(7125)
+    ('no heartbeat for 5m', 'no heartbeat for 1h58m')
+    """
     if beat_age < 0:
         return f"its heartbeat is {age(-beat_age)} ahead of the clock"
-    return f"no heartbeat for {age(beat_age)}"
+    return f"no heartbeat for {age(beat_age) if beat_age < HOUR else countdown(beat_age)}"
 
 
 def _denying_corrupt(healer: HealerState) -> Corrupt | None:

@@ -52,10 +52,14 @@ class CyclePlan(Frozen):
     """Why there is no plan, with what can be done instead; empty if there is one."""
 
 
+NO_CYCLE = "it recorded no cycle and no event: what it did, its own log may say"
+"""Said of a legacy healer's run that left nothing to tell by."""
+
+
 class CycleResult(Frozen):
     """How a cycle that was followed ended.
 
-    ``outcome`` is the outcome in the audit log, or empty if nothing was done; ``problem`` says
+    ``outcome`` is the outcome in the audit log, or empty if there is none; ``problem`` says
     why it is not known.
     """
 
@@ -306,7 +310,7 @@ class OperatorCycle:
         last = follower.last
         if last is None:
             problem = "" if code == 0 else f"the command ended with exit code {code}"
-            result = CycleResult("", "nothing was recorded", code, problem)
+            result = CycleResult("", NO_CYCLE, code, problem)
         else:
             outcome = "" if last.outcome == Outcome.DENIED else last.outcome
             text = ": ".join(filter(None, (last.outcome, last.reason)))

@@ -116,7 +116,7 @@ def _figures(healer: HealerTally) -> Markup:
             if healed.count
             else "",
         ),
-        ("healed", f"{healed.count:,}", f"{healer.repairs.unhealed:,} incidents were not"),
+        ("healed", f"{healed.count:,}", _not_healed(healer.repairs.unhealed)),
         (
             "breaker opened",
             f"{circuits.opened:,}",
@@ -126,6 +126,10 @@ def _figures(healer: HealerTally) -> Markup:
     if healer.would_be:
         items.insert(1, ("would-be actions", f"{healer.would_be:,}", "in dry-run"))
     return tiles(items)
+
+
+def _not_healed(number: int) -> str:
+    return f"{telling.incidents(number)} {'was' if number == 1 else 'were'} not"
 
 
 def _shares(healer: HealerTally) -> Markup:

@@ -107,7 +107,7 @@ def _healer(healer: HealerTally, report: Report) -> list[str]:
         "denied by: " + (_counts(healer.denials) or "none"),
         "",
         (
-            f"from first fact to success: {repairs.healed.count:,} incidents healed, "
+            f"from first fact to success: {telling.incidents(repairs.healed.count)} healed, "
             f"mean (MTTR) {telling.span_of(repairs.healed.mean)}, "
             f"median {telling.span_of(repairs.healed.median)}, "
             f"95 % within {telling.span_of(repairs.healed.p95)}, "
@@ -123,7 +123,7 @@ def _healer(healer: HealerTally, report: Report) -> list[str]:
     lines += _host_days(healer, report.days)
     lines += [
         (
-            f"### Breaker: opened {circuits.opened:,} times, "
+            f"### Breaker: opened {telling.times(circuits.opened)}, "
             f"open for {telling.span_of(circuits.open_s)}"
         ),
         "",

@@ -73,6 +73,24 @@ def span_of(seconds: float | None) -> str:
     return "-" if seconds is None else countdown(seconds)
 
 
+def times(number: int) -> str:
+    """How often something happened.
+
+    >>> times(1), times(0)
+    ('1 time', '0 times')
+    """
+    return f"{number:,} time{'' if number == 1 else 's'}"
+
+
+def incidents(number: int) -> str:
+    """A number of incidents.
+
+    >>> incidents(1), incidents(1200)
+    ('1 incident', '1,200 incidents')
+    """
+    return f"{number:,} incident{'' if number == 1 else 's'}"
+
+
 def when(ts: float, utc_offset_s: int) -> str:
     """A time to the second on the reader's clock.
 
@@ -154,9 +172,8 @@ def undone_because(reset: Reset, utc_offset_s: int) -> str:
 
 def resets_line(circuits: Circuits) -> str:
     """How many resets there were, and how many of them did not last."""
-    number, back = circuits.resets_counted, circuits.resets_undone
-    times = f"Reset {number:,} time{'' if number == 1 else 's'}"
-    return f"{times}, {back:,} of them taken back" if back else times
+    back, said = circuits.resets_undone, f"Reset {times(circuits.resets_counted)}"
+    return f"{said}, {back:,} of them taken back" if back else said
 
 
 def ended_because(episode: Episode, utc_offset_s: int) -> str:

@@ -86,6 +86,7 @@ def test_going_alone_is_told_on_the_screen_and_in_the_log(site: Site) -> None:
     config = site.root / "healconsole.toml"
     config.write_text('[operators]\nfour_eyes = ["reset"]\n')
     words = ("worker-queue-healer", "--config", str(config), "--reason", "nobody answers")
+    assert "nobody waits" in site.run("approve").stdout
     assert "wants a second person" in site.run("reset", *words).stderr
     assert "BREAK-GLASS" not in site.run("trip", *words, "--break-glass").stdout
     assert site.events()[-2]["reason"] == "nobody answers", "a trip wants one person only"

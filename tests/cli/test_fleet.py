@@ -75,6 +75,8 @@ def host(site: Site, redis_server: RedisServer) -> Iterator[Host]:
 
 
 def test_a_host_is_told_once_and_taken_off_again(host: Host) -> None:
+    nobody = host.run("status", "--fleet").stdout
+    assert "No host has published yet: run 'healconsole publish' on each." in nobody
     told = host.run("publish", "--once", "--lease", "10m")
     assert told.stdout == "web-07: 4 healers and 4 new events published\n"
     found = host.fleet()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 
 from tests.cli.conftest import Start
 from tests.cli.program import Site
@@ -14,6 +15,15 @@ def test_tail_shows_the_newest_last(site: Site) -> None:
     assert "worker-queue-healer" in lines[0]
     assert "✖ verify-failed" in lines[0]
     assert "disk-reaper" in lines[1]
+
+
+def test_ends_are_told_as_times_of_day_and_json_keeps_the_seconds(site: Site) -> None:
+    site.append(
+        healer="x", outcome="operator-reset", before="a open 3/3 until 1764000060", after="a closed"
+    )
+    stamp = datetime.fromtimestamp(1_764_000_060).astimezone().strftime("%H:%M:%S")
+    assert f"a open 3/3 until {stamp} -> a closed" in site.run("tail", "-n", "1").stdout
+    assert '"a open 3/3 until 1764000060"' in site.run("tail", "-n", "1", "--json").stdout
 
 
 def test_tail_json_gives_the_lines_as_they_are(site: Site) -> None:

@@ -17,6 +17,7 @@ from healconsole.core.records import (
     Corrupt,
 )
 from healconsole.core.snapshot import HealerState
+from healconsole.core.told import next_cycle
 from healconsole.core.words import Guardrail
 from tests.core.samples import (
     INTENT,
@@ -196,3 +197,6 @@ class TestReset:
         state = healer(breakers=(breaker("restart_worker", OPEN),), cycle=cycle(next_due=NOW - 180))
         plan = plan_reset(state, None, "half-open", NOW)
         assert "the next cycle (it was due 3m ago) may act once" in plan.next_lines[0]
+
+    def test_next_cycle_that_is_due(self) -> None:
+        assert next_cycle(healer(cycle=cycle(next_due=NOW)), NOW) == "the next cycle (it is due)"

@@ -18,7 +18,7 @@ from healconsole.core.snapshot import CatalogEntry, HealerState
 from healconsole.engine import relay
 from healconsole.engine.follow import PhaseEvent
 from healconsole.engine.operators import Operator, OperatorDesk
-from healconsole.engine.runcycle import OperatorCycle
+from healconsole.engine.runcycle import NO_CYCLE, OperatorCycle
 from healconsole.stores.auditlog import AuditUnwritable
 from tests.engine.healers import REPO, Program, until
 from tests.engine.sites import Site
@@ -145,6 +145,9 @@ def test_a_command_without_a_record_is_judged_by_its_exit_code(console: Console)
     result = console.cycle(entry).run(reason="x")
     assert (result.exit_code, result.problem) == (4, "the command ended with exit code 4")
     assert [event.text for event in console.events if event.phase == "output"] == ["said"]
+    entry = replace(console.entry(), command=("true",))
+    quiet = console.cycle(entry).run(reason="x")
+    assert (quiet.outcome, quiet.text, quiet.failed) == ("", NO_CYCLE, False)
     entry = replace(console.entry(), command=("/no/such/program",))
     assert console.cycle(entry).run(reason="x").exit_code == 127
 

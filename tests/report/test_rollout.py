@@ -180,7 +180,7 @@ def test_an_opened_breaker_stops_it() -> None:
         )
     ]
     found = judged("canary", [*acts(3, "db-01"), *failing], beats=alive(3))
-    assert any("it opened 1 times, last on db-01" in it.answer for it in found.stops)
+    assert any("it opened once, last on db-01" in it.answer for it in found.stops)
 
 
 def test_evidence_that_is_not_whole_is_none() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from itertools import groupby
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -102,9 +103,19 @@ def test_durations_are_right_to_their_step(seconds: list[float]) -> None:
     summary, ranked = durations.summary(), sorted(seconds)
     assert summary.count == len(seconds)
     assert summary.longest == ranked[-1]
+    middle = float(stepped(ranked[(len(ranked) - 1) // 2]))
     assert summary.mean is not None
     assert abs(summary.mean - sum(seconds) / len(seconds)) < 1e-3
-    assert summary.median == min(float(stepped(ranked[(len(ranked) - 1) // 2])), ranked[-1])
+    assert summary.median == min(max(middle, ranked[0]), ranked[-1])
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_what_equal_durations_are_like_is_exact(count: int) -> None:
+    found = Durations()
+    for _ in range(count):
+        found.add(5.4)
+    said = found.summary()
+    assert (said.median, said.p95, said.longest) == (5.4, 5.4, 5.4)
 
 
 def test_an_older_librarys_seven_fields_count() -> None:

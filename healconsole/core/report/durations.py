@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 from healconsole.core.ages import DAY, HOUR, MINUTE
@@ -23,12 +24,13 @@ class Durations:
 
     Each is counted in steps that grow with it (a second, from an hour on a minute, from a day
     on an hour), so that a year of them takes some ten thousand counters. Mean and longest are
-    exact; median and p95 are right to one such step.
+    exact; median and p95 are right to one such step, and of equal durations exact.
     """
 
     def __init__(self) -> None:
         self._counts: Counter[int] = Counter()
         self._total = 0.0
+        self._shortest = math.inf
         self._longest = 0.0
         self.count = 0
 
@@ -37,6 +39,7 @@ class Durations:
         seconds = max(0.0, seconds)
         self.count += 1
         self._total += seconds
+        self._shortest = min(self._shortest, seconds)
         self._longest = max(self._longest, seconds)
         self._counts[stepped(seconds)] += 1
 
@@ -57,7 +60,7 @@ class Durations:
         for seconds in sorted(self._counts):
             passed += self._counts[seconds]
             if passed >= wanted:
-                return float(min(seconds, self._longest))
+                return min(max(float(seconds), self._shortest), self._longest)
         raise AssertionError("the ranks end with the last duration")
 
 

@@ -64,7 +64,7 @@ def _volume(evidence: Evidence, tally: HealerTally | None) -> Finding:
         return Finding(
             Level.STOP,
             question,
-            f"{most} {what} on {day} over {hosts} hosts: a bug in decide, not a busy day "
+            f"{most} {what} on {day} over {_hosts(hosts)}: a bug in decide, not a busy day "
             f"(usual: 0 to {USUAL} on one host, and at most {usual} over them all)",
         )
     (host, day), worst = max(acts.items(), key=lambda item: item[1], default=(("", ""), 0))
@@ -86,8 +86,8 @@ def _volume(evidence: Evidence, tally: HealerTally | None) -> Finding:
         Level.OK,
         question,
         f"{total} {what if rehearsed else f'actions ({done} done, {total - done} rehearsed)'} "
-        f"in {len(evidence.report.days)} days; at most {worst} on a host and day, "
-        f"{most} a day over {hosts} hosts",
+        f"in {_days(len(evidence.report.days))}; at most {worst} on a host and day, "
+        f"{most} a day over {_hosts(hosts)}",
     )
 
 
@@ -159,7 +159,7 @@ def _seeing(evidence: Evidence) -> Finding:
 
 
 def _throttled(tally: HealerTally) -> Finding:
-    question = "Did the guardrails hold it back?"
+    question = "Did the guardrails hold it back, beyond idempotency?"
     held = {guard: tally.denials.get(guard, 0) for guard in ("rate", "circuit", "fleet")}
     said = listed(f"{number} by {guard}" for guard, number in held.items() if number)
     if said:
@@ -199,7 +199,7 @@ def _circuits(tally: HealerTally) -> Finding:
         return Finding(
             Level.STOP,
             question,
-            f"it opened {len(opened)} times, last on {last.host} for {last.scope}: {last.why}",
+            f"it opened {_times(len(opened))}, last on {last.host} for {last.scope}: {last.why}",
         )
     return Finding(Level.OK, question, "yes")
 
@@ -237,6 +237,10 @@ def _readable(evidence: Evidence) -> Finding:
 
 def _days(number: int) -> str:
     return "1 day" if number == 1 else f"{number} days"
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"
 
 
 def _hosts(number: int) -> str:

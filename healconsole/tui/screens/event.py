@@ -12,6 +12,7 @@ from healconsole.core.ages import age, iso
 from healconsole.core.attribution import claimed_words, operator_words
 from healconsole.core.auditdoubt import AROUND, UNVERIFIED, doubt, is_operators
 from healconsole.core.auditline import AuditEvent, AuditLine, repeated
+from healconsole.core.told import readable
 from healconsole.core.unfinished import UNFINISHED, is_unfinished
 from healconsole.tui import keys
 from healconsole.tui.ports import ChainReader
@@ -113,8 +114,8 @@ class EventScreen(ConsoleModal[None]):
             ("claimed", claimed_words(line.operator)),
             ("incident", line.incident),
             ("result", _CUT_OFF if self._cut_off else ""),
-            ("before", line.before),
-            ("after", line.after),
+            ("before", readable(line.before, app.view.utc_offset_s)),
+            ("after", readable(line.after, app.view.utc_offset_s)),
             ("key", line.key),
         ):
             if text:
