@@ -15,7 +15,9 @@ CREW = 16
 
 
 def one_intent(site: Site, _index: int, number: int) -> None:
-    """All want the same."""
+    """All want the same; in each fourth round a process in bash is to be the first."""
+    if number % 4 == 3:
+        site.await_count("acted", number + 1, within=100.0)
     site.guard().run(f"fix round={number}", site.act, lambda: True, reason="python")
 
 

@@ -192,7 +192,11 @@ def test_two_actions_on_one_intent_are_never_closer_than_the_bucket(site: ShellS
     file.write_text(script)
     done = site.run('source "$TEST_ROOT/script"')
     for (start, took, gap), line in zip(pairs, done.stdout.splitlines(), strict=True):
-        assert line == f"success {'denied' if gap < 300 else 'success'}", (start, took, gap)
+        # A clock that steps back over an edge may come to a window that no marker is of.
+        marked, window = {start // 300, (start + took) // 300}, (start + took + gap) // 300
+        stepped_out = gap < 0 and not marked & {window, window - 1}
+        denied = gap < 300 and not stepped_out
+        assert line == f"success {'denied' if denied else 'success'}", (start, took, gap)
 
 
 @pytest.mark.parametrize("step", [-3600, -86_400, -31_536_000, 3600, 86_400, 31_536_000])
