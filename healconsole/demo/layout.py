@@ -91,6 +91,10 @@ class Site(Frozen):
         """FIFO through which ``demo fix`` and the keys of the demo speak to the site."""
         return self.run / "commands"
 
+    def answer(self, token: str) -> Path:
+        """Where the site says what the repair asked for with ``token`` did."""
+        return self.run / f"repaired-{token}"
+
     def make(self) -> None:
         """Create the directories and the two releases."""
         for path in (

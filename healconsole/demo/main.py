@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from healconsole.demo.launch import DemoError, running, running_site, tell
+from healconsole.demo.launch import DemoError, running, running_site
 from healconsole.demo.layout import Site
 
 OpenConsole = Callable[[Mapping[str, str], Callable[[], str]], int]
@@ -86,14 +86,19 @@ def _from_outside(verb: str) -> int:
     if verb == "env":
         print(exports(_ready(site)), end="")
     else:
-        tell(site, "fix")
-        print("rolled back to the last good release, and started the healers that had died")
+        from healconsole.demo.repair import repair, words
+
+        print(words(repair(site)))
     return 0
 
 
 def _repair(site: Site) -> str:
-    tell(site, "fix")
-    return "rolled back the deploy, started the healers that had died; now reset the breaker"
+    from healconsole.demo.repair import repair, words
+
+    try:
+        return words(repair(site))
+    except DemoError as problem:
+        return str(problem)
 
 
 def _program() -> str:

@@ -29,6 +29,7 @@ from healconsole.demo.cast import (
 from healconsole.demo.launch import withdraw
 from healconsole.demo.layout import BAD_RELEASE, GOOD_RELEASE, JOBS, POISON, Site
 from healconsole.demo.link import connect
+from healconsole.demo.repair import write_answer
 from healconsole.stores.redisserver import RedisServer
 
 RESPAWN_AFTER = 0.2
@@ -112,7 +113,7 @@ class Stage:
         elif verb == "kill-healer":
             self._kill(argument, signal.SIGKILL)
         elif verb == "fix":
-            self._fix()
+            self._fix(argument)
         else:
             raise ValueError(f"no such command: {command!r}")
 
@@ -121,15 +122,18 @@ class Stage:
         if process is not None:
             process.send_signal(how)
 
-    def _fix(self) -> None:
-        """Roll the deploy back, and start the healers that died.
+    def _fix(self, token: str) -> None:
+        """Roll the deploy back, start the healers that died, and answer whoever asked.
 
         The worker is left to its healer: that is what the probe of the breaker is for.
         """
+        release = self.site.release()
         self.site.select_release(GOOD_RELEASE)
-        for name, role in self._healers.items():
-            if name not in self._running:
-                self._start(role)
+        dead = [name for name in self._healers if name not in self._running]
+        for name in dead:
+            self._start(self._healers[name])
+        if token:
+            write_answer(self.site, token, "" if release == GOOD_RELEASE else release, dead)
 
 
 def _clean_environment() -> dict[str, str]:

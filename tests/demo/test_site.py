@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from healconsole.demo.cast import services
-from healconsole.demo.launch import DemoError, running_site
+from healconsole.demo.launch import DemoError, running_site, tell
+from healconsole.demo.layout import BAD_RELEASE, GOOD_RELEASE
+from healconsole.demo.repair import Repaired, repair, words
 from tests.terminal import Terminal
 
 CONSOLE = (sys.executable, "-m", "healconsole")
@@ -89,6 +91,27 @@ def test_a_package_of_the_same_name_where_it_is_started_is_not_run(
     with running_site("--no-story", announce=False) as site:
         roles = services(site)
         assert all(role.argv[1] == "-P" for role in roles)
+
+
+def test_a_repair_tells_what_it_did_and_what_is_left() -> None:
+    with running_site("--no-story", announce=False) as site:
+        assert words(repair(site)).startswith("nothing was broken")
+        tell(site, f"deploy {BAD_RELEASE}")
+        tell(site, "kill-healer disk-reaper")
+        told, bad = Repaired(), set[str]()
+        deadline = time.monotonic() + 20
+        while told.started != ("disk-reaper",):  # until the site has seen it die
+            assert time.monotonic() < deadline
+            told = repair(site)
+            bad.add(told.rolled_back)
+        assert bad >= {BAD_RELEASE}
+        scopes = site.state / "disk-reaper" / "cb"
+        scopes.mkdir(parents=True, exist_ok=True)
+        now = int(time.time())
+        (scopes / "reap").write_text(f"3 {now} 3 600 open {now + 600}\n")
+        assert words(repair(site)) == "nothing else was broken; now reset disk-reaper"
+        assert site.release() == GOOD_RELEASE
+        assert not list(site.run.glob("repaired-*"))
 
 
 def test_a_site_that_ends_without_a_word_is_told_with_how_it_ended(
