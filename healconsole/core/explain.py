@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from healconsole.core.ages import clock_time, countdown
+from healconsole.core.doubt import doubted, mode_doubted
 from healconsole.core.fleetstep import asked_of_redis
 from healconsole.core.frozen import replace
 from healconsole.core.guardrails import denied, evaluate, refused
@@ -36,11 +37,13 @@ ANY = "(any)"
 _TIME_LEFT = pattern(
     r"(?:,? not again for|,? one in| for at most| for|,)? (?:[0-9]+ s)(?: more)?$", re.ASCII
 )
-_COUNTED = pattern(r"^[0-9]+ of [0-9]+ failed, ", re.ASCII)
+_COUNTED = pattern(r"^[0-9]+ of [0-9]+~? failed, ", re.ASCII)
 
 
 def explain(healer: HealerState, snapshot: Snapshot, intent: str | None, now: float) -> Verdict:
     """Return what the guardrails say of `healer` at `now`, with every rung of the ladder.
+
+    What it stands on that is assumed, or not known, is marked as such (``core.doubt``).
 
     Args:
         healer: the healer as `snapshot` has it; its markers should have been read.
@@ -63,8 +66,10 @@ def explain(healer: HealerState, snapshot: Snapshot, intent: str | None, now: fl
         asked = _intent(healer, text)
     except InvalidIntent as error:
         return refused(text, str(error))
-    policy = limits_of(healer, asked.scope).policy
-    return evaluate(asked, guard_state(healer, snapshot, asked, policy, now), policy, now)
+    limits = limits_of(healer, asked.scope)
+    policy = limits.policy
+    verdict = evaluate(asked, guard_state(healer, snapshot, asked, policy, now), policy, now)
+    return doubted(verdict, healer, limits, now)
 
 
 def latest_intent(healer: HealerState) -> str:
@@ -151,9 +156,9 @@ def denial(verdict: Verdict, now: float, utc_offset_s: int = 0) -> str:
 def _allowed(verdict: Verdict) -> str:
     if verdict.dry_run:
         return f"would only write what it would do: {verdict.reason}"
-    if verdict.probe:
-        return f"would act once: {verdict.reason}"
-    return f"would act: {verdict.reason}"
+    once = " once" if verdict.probe else ""
+    live = " if it is live" if mode_doubted(verdict) else ""
+    return f"would act{once}{live}: {verdict.reason}"
 
 
 def _intent(healer: HealerState, text: str) -> Intent:

@@ -66,6 +66,11 @@ def dry_now(healer: HealerState, now: float) -> DryRun:
     return effective(override, environment_of(healer), now)
 
 
+def dry_known(healer: HealerState, now: float) -> bool:
+    """Whether anything tells if the next cycle only rehearses or acts."""
+    return dry_now(healer, now).dry or _known_live(healer)
+
+
 def mode_now(healer: HealerState, now: float) -> str:
     """Return ``HELD``, ``DRY-RUN``, ``LIVE``, or ``UNKNOWN`` where nothing tells."""
     if healer.problem:
