@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from healconsole.core.explain import denial, explain, sentence
 from healconsole.core.records import Policy
-from healconsole.core.snapshot import EMPTY, CatalogEntry, HealerState
+from healconsole.core.snapshot import EMPTY, CatalogEntry
 from healconsole.core.verdict import Verdict
 from healconsole.core.words import Guardrail, StepResult
 from tests.core.samples import NOW, breaker, bucket, healer, legacy
@@ -16,12 +16,12 @@ def rungs(verdict: Verdict) -> dict[Guardrail, str]:
     return {step.guard: step.evidence for step in verdict.steps}
 
 
-def guessed(**given: object) -> HealerState:
-    return legacy(last=None, **given)
+GUESSED = legacy(last=None)
 
 
 def test_assumed_limits_and_an_unknown_mode_are_marked() -> None:
-    state = guessed(
+    state = legacy(
+        last=None,
         breakers=(breaker(INTENT, b"3 1763999999\n"),),
         buckets=(bucket(INTENT, b"1764000000 2.9\n"),),
     )
@@ -36,7 +36,7 @@ def test_assumed_limits_and_an_unknown_mode_are_marked() -> None:
 
 
 def test_it_would_act_only_if_it_is_live() -> None:
-    verdict = explain(guessed(), EMPTY, INTENT, NOW)
+    verdict = explain(GUESSED, EMPTY, INTENT, NOW)
     assert sentence(verdict, NOW) == "would act if it is live: all guardrails pass"
     assert rungs(verdict)[Guardrail.CIRCUIT] == "closed, 0 of 3~ failed"
 
