@@ -7,8 +7,10 @@ what the plan expects. Planning changes nothing and reads no clock.
 from __future__ import annotations
 
 import math
+from typing import Final
 
 from healconsole.core import told
+from healconsole.core.limits import limits_of
 from healconsole.core.mode import LIVE, dry_now, mode_now, reads_overrides
 from healconsole.core.openings import OpeningFailures, opening_failures
 from healconsole.core.override import format_override, in_force
@@ -31,6 +33,10 @@ __all__ = [
     "plan_reset",
     "plan_trip",
 ]
+
+_SHUT: Final = ("CORRUPT", "FORCED-OPEN", "OPEN")
+"""How ``told.circuit`` begins where the circuit denies whatever comes."""
+_SHUT_SHOWN: Final = 3
 
 
 def plan_dry_run(healer: HealerState, on: bool, operator: str, now: float) -> ActPlan:
@@ -121,7 +127,25 @@ def _dry_next(healer: HealerState, *, on: bool, now: float) -> tuple[str, ...]:
             f"{cycle} only writes what it would do.",
             "It decides on shadow state: no token is spent, and no live run is held off.",
         )
+    shut = _shut(healer, now)
+    where = " where its circuit lets it" if shut else ""
     return (
-        f"{cycle} may act for real, whatever DRY_RUN says in its environment.",
+        f"{cycle} may act for real{where}, whatever DRY_RUN says in its environment.",
+        *shut,
         f"It is {told.hold(healer, now)}.",
     )
+
+
+def _shut(healer: HealerState, now: float) -> tuple[str, ...]:
+    """A line for each circuit that denies, live or dry; the first few, and how many more."""
+    found = [
+        (breaker.scope, told.circuit(breaker.record, limits_of(healer, breaker.scope), now))
+        for breaker in healer.breakers
+    ]
+    lines = [
+        f"Circuit {scope} stays {said}: it does not act there."
+        for scope, said in found
+        if said.startswith(_SHUT)
+    ]
+    more = len(lines) - _SHUT_SHOWN
+    return (*lines[:_SHUT_SHOWN], *([f"So do {more} more circuits."] if more > 0 else []))

@@ -45,6 +45,23 @@ class TestDryRun:
         assert back.destructive
         assert not asked(applied(dry, back)).dry_run
 
+    @pytest.mark.parametrize(
+        ("raw", "stays"),
+        [
+            (b"3 32503680000 3 600 forced-open 0\n", "FORCED-OPEN until reset"),
+            (OPEN, "OPEN, 3 of 3 failures, half-open by itself at 16:07:32 UTC, in 7m32s"),
+        ],
+    )
+    def test_off_lets_nothing_act_where_the_circuit_denies(self, raw: bytes, stays: str) -> None:
+        state = healer(
+            dry_run=OverrideRecord(True, 0, 0, "bo"),  # noqa: FBT003
+            breakers=(breaker("restart_worker", raw), breaker("flush", b"0 0 3 600 closed 0\n")),
+        )
+        first, circuit, held = plan_dry_run(state, False, "ana", NOW).next_lines  # noqa: FBT003
+        assert "may act for real where its circuit lets it" in first
+        assert circuit == f"Circuit restart_worker stays {stays}: it does not act there."
+        assert held == "It is not held."
+
     def test_a_legacy_healer_is_told_how(self) -> None:
         with pytest.raises(ActRefused, match="set DRY_RUN=true in its unit file or crontab"):
             plan_dry_run(legacy(), True, "ana", NOW)  # noqa: FBT003
