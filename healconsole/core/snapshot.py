@@ -122,6 +122,8 @@ class HealerState(Frozen):
     dry_run: OverrideRecord | Corrupt | None = None
     breakers: tuple[ScopedBreaker, ...] = ()
     buckets: tuple[ScopedBucket, ...] = ()
+    leftovers: tuple[str, ...] = ()
+    """Breakers and buckets of the legacy library that a healer on ours does not read."""
     claims: tuple[ClaimRecord | Corrupt, ...] = ()
     markers_total: int = 0
     marker_keys: frozenset[str] = frozenset()

@@ -17,7 +17,7 @@ from healconsole.core.records import (
     CycleRecord,
     MarkerRecord,
 )
-from healconsole.core.scopes import is_healer_name, scope_of_file
+from healconsole.core.scopes import is_healer_name, is_scope_file_name, scope_of_file
 from healconsole.core.snapshot import (
     PARTS,
     HealerState,
@@ -53,6 +53,9 @@ SCOPES_LIMIT: Final = 100_000
 
 _DRY_RATE, _DRY_KEYS = "dry/rate", "dry/keys"
 _NOT_HEALERS: Final = frozenset({"lost+found"})
+
+_OURS: Final = frozenset({Library.HEAL_SH, Library.PYTHON})
+_FLAT: Final = ("cb-", "rate-")
 
 Root = int | str | os.PathLike[str]
 """A state root: its descriptor, or its path."""
@@ -135,6 +138,13 @@ def _read(fd: int, name: str, path: str, *, with_markers: bool) -> HealerState:
     buckets = [
         ScopedBucket(*found) for found in _scoped(fd, names, "rate", parse_bucket, problems, unread)
     ]
+    left: tuple[str, ...] = ()
+    if isinstance(cycle, CycleRecord) and cycle.library in _OURS:
+        files = [part.file for part in breakers] + [part.file for part in buckets]
+        left = tuple([file for file in files if _is_leftover(file)])
+    if left:
+        breakers = [part for part in breakers if part.file not in left]
+        buckets = [part for part in buckets if part.file not in left]
     keys, total = _keys(fd, names, "keys", problems, unread)
     markers = _newest_markers(fd, keys, "keys", problems, unread) if with_markers else None
     dry_run = read_record(fd, "dry-run", "dry-run", parse_override) if "dry-run" in names else None
@@ -154,6 +164,7 @@ def _read(fd: int, name: str, path: str, *, with_markers: bool) -> HealerState:
         dry_run=dry_run,
         breakers=tuple(breakers),
         buckets=tuple(buckets),
+        leftovers=left,
         claims=read_claims_of(fd) if "claims" in names else (),
         markers_total=total,
         shadow=shadow,
@@ -161,6 +172,16 @@ def _read(fd: int, name: str, path: str, *, with_markers: bool) -> HealerState:
         markers=markers,
         daemon_pid=daemon_pid(fd) if SINGLETON in names else None,
     )
+
+
+def _is_leftover(file: str) -> bool:
+    """Whether only the legacy library reads a breaker or bucket of this name.
+
+    >>> [_is_leftover(file) for file in ("cb-x", "rate/a b", "rate/a%20b", "cb")]
+    [True, True, False, False]
+    """
+    folder, slash, name = file.rpartition("/")
+    return not is_scope_file_name(name) if slash and folder else file.startswith(_FLAT)
 
 
 def _scoped(

@@ -269,6 +269,11 @@ BAD = {
         "sbin/queue.sh:4",
     ),
     "the legacy library": Bad("legacy-library", legacy, "state/queue"),
+    "a file of the legacy library": Bad(
+        "legacy-leftover",
+        lambda h: h.write("state/queue/cb-restart pid=7", f"3 {h.now}\n"),
+        "state/queue",
+    ),
     "limits assumed": Bad("limits-assumed", unlimited, "state/queue"),
     "no unit": Bad("no-unit", lambda h: (h.root / "systemd/etc/queue.service").unlink(), "systemd"),
     "no watchdog": Bad(

@@ -77,6 +77,22 @@ def test_both_legacy_layouts(state_root: Path) -> None:
     assert found.heartbeat is None
 
 
+def test_what_the_legacy_library_left_is_not_what_decides(state_root: Path) -> None:
+    home = state_root / "moved"
+    prepare(home, NOW)
+    (home / "cb-restart queue=jobs").write_bytes(b"3 1764000000\n")
+    (home / "rate" / "restart queue=jobs").write_bytes(b"1764000000 0\n")
+    (home / "rate" / "restart%20queue=jobs").write_bytes(b"1764000000 2.0 0.016700 3\n")
+    before = read_healer(state_root, "moved")
+    assert (len(before.breakers), len(before.buckets), before.leftovers) == (1, 2, ())
+    (home / "cycle.json").write_bytes(format_cycle(CYCLE))
+    moved = read_healer(state_root, "moved")
+    assert moved.leftovers == ("cb-restart queue=jobs", "rate/restart queue=jobs")
+    assert moved.breakers == ()
+    (bucket,) = moved.buckets
+    assert (bucket.scope, bucket.file) == ("restart queue=jobs", "rate/restart%20queue=jobs")
+
+
 def test_an_operators_files_do_not_make_a_legacy_healer_ours(state_root: Path) -> None:
     home = state_root / "legacy"
     (home / "cb").mkdir(parents=True)

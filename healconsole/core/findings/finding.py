@@ -17,6 +17,7 @@ IDS: Final = (
     "two-instances",
     "float-in-bash",
     "legacy-library",
+    "legacy-leftover",
     "limits-assumed",
     "no-unit",
     "no-watchdog",

@@ -16,6 +16,7 @@ MARKERS_OLD: Final = 32 * 86_400
 """Seconds: `gc` removes every marker that is older."""
 _INTERPRETER: Final = re.compile(r"(?:ba|da)?sh|python[0-9.]*")
 _LEAST_BUCKET: Final = 30
+_LEFT_SHOWN: Final = 3
 _MOST_BURST: Final = 1_000
 _MOST_RATE: Final = MICRO
 _MOST_FAILURES: Final = 100
@@ -26,7 +27,7 @@ def of_state(healer: HealerFacts, host: HostFacts) -> list[Finding]:
     """Return the findings in the state of one healer."""
     found = _of_directory(healer, host) + _of_instances(healer, host)
     if healer.there and not healer.state.problem:
-        found += _of_limits(healer) + _of_markers(healer, host)
+        found += _of_leftovers(healer) + _of_limits(healer) + _of_markers(healer, host)
     return found
 
 
@@ -63,6 +64,23 @@ def _of_directory(healer: HealerFacts, host: HostFacts) -> list[Finding]:
             )
         ]  # fmt: skip
     return []
+
+
+def _of_leftovers(healer: HealerFacts) -> list[Finding]:
+    left = healer.state.leftovers
+    if not left:
+        return []
+    shown = ", ".join(left[:_LEFT_SHOWN])
+    more = f" and {len(left) - _LEFT_SHOWN} more" if len(left) > _LEFT_SHOWN else ""
+    return [
+        Finding(
+            "legacy-leftover", f"keeps files of the legacy library: {shown}{more}",
+            healer.state.path,
+            f"it runs on {healer.state.library}, which reads none of them; a program that still "
+            "does decides on another state than the healer",
+            "remove them, once nothing runs on the legacy library here", healer.state.name,
+        )
+    ]  # fmt: skip
 
 
 def _of_limits(healer: HealerFacts) -> list[Finding]:
