@@ -85,8 +85,8 @@ changed. The name in front of each finding is its ID for --skip.
   no-idempotency no-rate-limit no-breaker no-verification error-as-zero acts-in-detect
   no-state-directory two-instances float-in-bash legacy-library legacy-leftover
   limits-assumed no-unit no-watchdog watchdog-too-short notify-access hidden-processes
-  no-restart no-rules markers-not-aged tmpfiles-glob state-aged log-not-rotated log-copied permissions
-  catalog act-unfinished unreadable clock-skew redis-unknown disk-full
+  no-restart no-rules markers-not-aged tmpfiles-glob state-aged log-not-rotated
+  log-copied permissions catalog act-unfinished unreadable clock-skew redis-unknown disk-full
 
 Programs are found through the catalog (`command`) and ExecStart of units. How a program
 is judged, and the limits of it:
