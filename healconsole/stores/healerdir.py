@@ -17,7 +17,7 @@ from healconsole.core.records import (
     CycleRecord,
     MarkerRecord,
 )
-from healconsole.core.scopes import is_healer_name, is_scope_file_name, scope_of_file
+from healconsole.core.scopes import is_healer_name, scope_of_file
 from healconsole.core.snapshot import (
     PARTS,
     HealerState,
@@ -181,7 +181,7 @@ def _is_leftover(file: str) -> bool:
     [True, True, False, False]
     """
     folder, slash, name = file.rpartition("/")
-    return not is_scope_file_name(name) if slash and folder else file.startswith(_FLAT)
+    return " " in name if slash and folder else file.startswith(_FLAT)
 
 
 def _scoped(
