@@ -145,6 +145,8 @@ def test_every_key_of_one_read_is_taken_in_its_order(site: Site) -> None:
         opened.wait_for(lambda text: "esc cancel" not in text)
         opened.send("/wor\x7fz\x7f\x7f")
         opened.wait_for(lambda text: re.search(r"mode:dry-run\) +w *\n", text) is not None)
+        opened.send("ork\x7f\x7f\rd")
+        opened.wait_for("Dry-run worker")
 
 
 def holding(wanted: str, field: str = "reason") -> Callable[[str], bool]:

@@ -164,6 +164,7 @@ async def test_a_time_that_cannot_be_read_stays_to_be_mended(site: Site) -> None
         await pilot.pause()
         await pilot.press("j", *"-10x", "enter")
         await until(pilot, lambda: "is not a span" in site.recording.text())
+        assert "not a time (14:30, -2h, " in site.recording.text()
         await pilot.press("backspace", "h", "enter")
         await until(pilot, lambda: f"pid={LINES - 3600} " in site.recording.text())
         assert "is not a span" not in site.recording.text()

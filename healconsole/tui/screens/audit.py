@@ -40,6 +40,8 @@ _ENOUGH = 200
 
 _DAY = 86_400.0
 _FILTER_SAYS = "filter (healer: outcome: since:2h -word)"
+_JUMP_SAYS = "jump to (14:30, -2h, 2026-11-23 14:30)"
+_NO_TIME_SAYS = "not a time (14:30, -2h, 2026-11-23 14:30)"
 
 
 def _any_line(line: AuditLine) -> bool:
@@ -129,14 +131,14 @@ class AuditScreen(ConsoleScreen):
 
     def action_filter(self) -> None:
         """Type a filter."""
-        self.query_one(Prompt).ask("filter", _FILTER_SAYS, self._filter_text)
+        self.query_one(Prompt).ask("filter", _FILTER_SAYS, self._filter_text, self._filter_typed)
 
     def action_jump(self) -> None:
         """Type a time to jump to."""
-        self._ask_jump("")
+        self._ask_jump(_JUMP_SAYS, "")
 
-    def _ask_jump(self, text: str) -> None:
-        self.query_one(Prompt).ask("jump", "jump to (14:30, -2h, 2026-11-23 14:30)", text)
+    def _ask_jump(self, says: str, text: str) -> None:
+        self.query_one(Prompt).ask("jump", says, text, self._time_typed)
 
     def action_open(self) -> None:
         """Show the event under the cursor in full."""
@@ -174,10 +176,16 @@ class AuditScreen(ConsoleScreen):
         if message.purpose == "filter":
             self._choose(message.text)
 
-    def on_prompt_closed(self, message: Prompt.Closed) -> None:
-        """Take what was typed."""
-        if message.purpose == "jump" and message.text and not self._jump(message.text):
-            self._ask_jump(message.text)  # to be mended, not to be typed again
+    def _filter_typed(self, text: str | None) -> None:
+        """Take the filter; on escape as it was last seen."""
+        if text is not None and text != self._filter_text:
+            self._choose(text)
+        self.query_one(AuditView).focus()
+
+    def _time_typed(self, text: str | None) -> None:
+        """Jump to a time. What is none is to be mended, not to be typed again."""
+        if text and not self._jump(text):
+            self._ask_jump(_NO_TIME_SAYS, text)
             return
         self._forget_time()
         self.query_one(AuditView).focus()

@@ -179,9 +179,9 @@ class HomeScreen(ActingScreen):
         self._filter = message.text.strip().lower()
         self._again()
 
-    def on_prompt_closed(self, message: Prompt.Closed) -> None:
+    def _filter_typed(self, text: str | None) -> None:
         """Go back to the table; escape takes the filter away."""
-        self._filter = message.text.strip().lower()
+        self._filter = (text or "").strip().lower()
         self._again()
         self.query_one(HealerTable).focus()
 
@@ -234,7 +234,10 @@ class HomeScreen(ActingScreen):
     def action_filter(self) -> None:
         """Type a part of a healer's name."""
         self.query_one(Prompt).ask(
-            "filter", "filter (name, state:open, mode:dry-run)", self._filter
+            "filter",
+            "filter (name, state:open, mode:dry-run)",
+            self._filter,
+            self._filter_typed,
         )
 
     def action_group(self) -> None:

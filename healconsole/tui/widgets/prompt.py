@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
 
-from textual import events
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.message import Message
 
@@ -12,6 +13,7 @@ from healconsole.core.text import visible
 from healconsole.tui.safetext import plain
 
 if TYPE_CHECKING:
+    from textual.widget import Widget
     from textual.widgets import Input, Label
 
 
@@ -25,21 +27,26 @@ class Prompt(Horizontal):
             self.purpose, self.text = purpose, text
             super().__init__()
 
-    class Closed(Message):
-        """Enter was pressed, or (with no text) escape."""
-
-        def __init__(self, purpose: str, text: str) -> None:
-            self.purpose, self.text = purpose, text
-            super().__init__()
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "close_with_text", show=False, priority=True),
+        Binding("escape", "close_without", show=False),
+    ]
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.display = False
         self._purpose = ""
         self._parts: tuple[Label, Input] | None = None
+        self._before: Widget | None = None
+        """What was in focus before it opened."""
+        self._told: Callable[[str | None], None] = _nothing
 
-    def ask(self, purpose: str, says: str, text: str) -> None:
-        """Open, with ``text`` to begin with; not on a screen that is being left."""
+    def ask(self, purpose: str, says: str, text: str, closed: Callable[[str | None], None]) -> None:
+        """Open, with ``text`` to begin with; not on a screen that is being left.
+
+        ``closed`` is told the text on enter, None on escape: at once, since what is typed
+        right behind that key is for the screen, as it then is.
+        """
         if not self.is_attached:
             return
         self._purpose = ""
@@ -47,8 +54,10 @@ class Prompt(Horizontal):
         label.update(plain(f" {says} "))
         field.value = visible(text)
         field.cursor_position = len(field.value)
-        self._purpose = purpose
+        self._purpose, self._told = purpose, closed
         self.display = True
+        if self.screen.focused is not field:
+            self._before = self.screen.focused
         # At once, not a message later: what is typed behind the key is for the field already.
         self.screen.set_focus(field)
 
@@ -62,8 +71,10 @@ class Prompt(Horizontal):
         return self._parts
 
     def close(self) -> None:
-        """Hide."""
+        """Hide, and give the focus back."""
         self.display = False
+        if self._parts and self._parts[1] is self.screen.focused:
+            self.screen.set_focus(self._before)
 
     def on_input_changed(self, message: Input.Changed) -> None:
         """Pass on what is typed."""
@@ -71,15 +82,18 @@ class Prompt(Horizontal):
         if self._purpose and self.display:
             self.post_message(self.Changed(self._purpose, message.value))
 
-    def on_input_submitted(self, message: Input.Submitted) -> None:
+    def action_close_with_text(self) -> None:
         """Close with what was typed."""
-        message.stop()
-        self.close()
-        self.post_message(self.Closed(self._purpose, message.value))
+        self._close_with(self._parts[1].value if self._parts else "")
 
-    def on_key(self, event: events.Key) -> None:
-        """Close without a word on escape."""
-        if event.key == "escape":
-            event.stop()
-            self.close()
-            self.post_message(self.Closed(self._purpose, ""))
+    def action_close_without(self) -> None:
+        """Close without a word."""
+        self._close_with(None)
+
+    def _close_with(self, text: str | None) -> None:
+        self.close()
+        self._told(text)
+
+
+def _nothing(text: str | None) -> None:
+    del text
