@@ -38,6 +38,7 @@ def line(index: int, outcome: str = "success") -> bytes:
         intent=f"restart_worker pid={index}",
         outcome="verify-failed" if index % 1000 == 7 else outcome,
         fact=f"queue_depth={index}",
+        before="a open 3/3 until 1764000060",
     )
 
 
@@ -181,6 +182,7 @@ async def test_one_event_is_shown_in_full_and_copied_exactly(site: Site) -> None
         text = site.recording.text()
         assert "One event" in text
         assert f"queue_depth={LINES - 1}" in text
+        assert "a open 3/3 until 16:01:00" in text
         await pilot.press("c")
         assert app.clipboard == line(LINES - 1).decode().rstrip("\n")
 

@@ -82,10 +82,11 @@ def _volume(evidence: Evidence, tally: HealerTally | None) -> Finding:
             "it wanted nothing in all this time, so nothing was tried: "
             "cause what it heals once, on purpose, and ask again",
         )
+    named = ("would-be " if rehearsed else "") + ("action" if total == 1 else "actions")
     return Finding(
         Level.OK,
         question,
-        f"{total} {what if rehearsed else f'actions ({done} done, {total - done} rehearsed)'} "
+        f"{total} {named if rehearsed else f'{named} ({done} done, {total - done} rehearsed)'} "
         f"in {_days(len(evidence.report.days))}; at most {worst} on a host and day, "
         f"{most} a day over {_hosts(hosts)}",
     )
