@@ -9,7 +9,7 @@ from healconsole.core.doubt import doubted, mode_doubted
 from healconsole.core.fleetstep import asked_of_redis
 from healconsole.core.frozen import replace
 from healconsole.core.guardrails import denied, evaluate, refused
-from healconsole.core.halt import stopped
+from healconsole.core.halt import Stopped, stopped
 from healconsole.core.intent import InvalidIntent, bucket_number, marker_key, parse_intent
 from healconsole.core.limits import limits_of
 from healconsole.core.mode import environment_of, reads_overrides
@@ -222,7 +222,7 @@ def _fleet(
         return FleetState(unknown="the console has no Redis configured")
     if health.state not in {SourceState.LIVE, SourceState.POLLING}:
         return FleetState(unknown=health.detail or str(health.state))
-    stop = stopped((snapshot.halt, *snapshot.halts), healer.name, snapshot.host, now)
+    stop = _stop(healer, snapshot, now)
     found = FleetState(
         halted=stop.why if stop else "",
         halt_of=stop.what if stop else "fleet",
@@ -235,6 +235,26 @@ def _fleet(
             if left is None or left > 0:
                 return replace(found, lock_holder=lock.owner or "(no owner)", lock_ttl=left)
     return found
+
+
+def _stop(healer: HealerState, snapshot: Snapshot, now: float) -> Stopped | None:
+    host = healer.host or snapshot.host
+    return stopped((snapshot.halt, *snapshot.halts), healer.name, host, now)
+
+
+def halt_reaching(healer: HealerState, snapshot: Snapshot, now: float) -> str:
+    """Return the halt that stops a healer now, as its verdict says it; empty if none does.
+
+    One that is not known to ask Redis hears of no halt.
+    """
+    if snapshot.halt is None and not snapshot.halts:
+        return ""
+    if snapshot.redis_health.state not in {SourceState.LIVE, SourceState.POLLING}:
+        return ""
+    if not asked_of_redis(limits_of(healer).policy) and not _asks_redis(healer):
+        return ""
+    stop = _stop(healer, snapshot, now)
+    return f"{stop.what} halted: {stop.why}" if stop else ""
 
 
 def _asks_redis(healer: HealerState) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from healconsole.core.auditline import AuditEvent
 from healconsole.core.breaker import breaker_now
 from healconsole.core.bucket import next_token_in, tokens_now
-from healconsole.core.explain import explain
+from healconsole.core.explain import explain, halt_reaching
 from healconsole.core.halt import halted
 from healconsole.core.holding import ghosts
 from healconsole.core.limits import limits_of
@@ -129,7 +129,8 @@ def healer_object(
     """Return one healer of `status_object`."""
     decides = rehearsed(healer, now)
     policy = limits_of(decides).policy
-    of_fleet = {"host": healer.host, "state": healer_row(healer, now, thresholds).word}
+    row = healer_row(healer, now, thresholds, halt_reaching(healer, snapshot, now))
+    of_fleet = {"host": healer.host, "state": row.word}
     return {
         "name": healer.name,
         **(of_fleet if snapshot.fleet else {}),

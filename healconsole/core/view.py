@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from healconsole.core.explain import halt_reaching
 from healconsole.core.frozen import Frozen
 from healconsole.core.limits import Limits, limits_of
-from healconsole.core.mode import DRY_RUN, LIVE, UNKNOWN, mode_now
+from healconsole.core.mode import DRY_RUN, HELD, LIVE, UNKNOWN, mode_now
 from healconsole.core.shadow import rehearsed
 from healconsole.core.snapshot import HealerState, Snapshot
 from healconsole.core.standing import (
@@ -99,9 +100,12 @@ class HealerRow(Frozen):
 
 
 def healer_row(
-    healer: HealerState, now: float, thresholds: Thresholds = DEFAULT_THRESHOLDS
+    healer: HealerState, now: float, thresholds: Thresholds = DEFAULT_THRESHOLDS, halt: str = ""
 ) -> HealerRow:
-    """Return what the table says of `healer` at `now` (epoch seconds)."""
+    """Return what the table says of `healer` at `now` (epoch seconds).
+
+    ``halt`` is that which stops it (``explain.halt_reaching``): one that is well is held by it.
+    """
     decides = rehearsed(healer, now)
     limits = limits_of(decides)
     worst = worst_circuit(healer, limits, now)
@@ -110,6 +114,10 @@ def healer_row(
     beat_age, beat_stale = heartbeat_age(healer, now, thresholds)
     mode = mode_now(healer, now)
     word, problem = trouble(healer, worst, beat_age if beat_stale else None, now)
+    if halt and healer.lost_since is None:
+        mode = HELD
+        if word in {OK, "unknown"}:
+            word, problem = "held", halt
     severity = _severity(word, mode, healer, limits)
     last = healer.last
     return HealerRow(
@@ -145,7 +153,10 @@ def rows(
     snapshot: Snapshot, now: float, thresholds: Thresholds = DEFAULT_THRESHOLDS
 ) -> tuple[HealerRow, ...]:
     """Return the rows of all healers, worst first, then by name."""
-    made = [healer_row(healer, now, thresholds) for healer in snapshot.healers]
+    made = [
+        healer_row(healer, now, thresholds, halt_reaching(healer, snapshot, now))
+        for healer in snapshot.healers
+    ]
     return tuple(sorted(made, key=lambda row: (_RANK[row.word], row.name)))
 
 

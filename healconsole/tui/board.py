@@ -11,7 +11,9 @@ from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from healconsole.core.snapshot import HealerState, Snapshot
+from healconsole.core.explain import halt_reaching
+from healconsole.core.snapshot import EMPTY, HealerState, Snapshot
+from healconsole.core.stops import stops_in_force
 from healconsole.core.trouble import RANKS
 from healconsole.core.view import HealerRow, Thresholds, healer_row
 
@@ -36,6 +38,9 @@ class Board:
         self._next = 0
         self._listed: tuple[HealerRow, ...] | None = ()
         self._longest = 12
+        self._snapshot = EMPTY
+        self._stops: tuple[object, ...] = ()
+        """The halts in force, and whether they are known: what may change every row."""
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -72,7 +77,9 @@ class Board:
 
     def take(self, snapshot: Snapshot, now: float) -> None:
         """Take a snapshot over; the feed hands on what did not change as the same object."""
+        self._snapshot = snapshot
         before, self._taken = self._taken, snapshot.healers
+        self._take_stops(now)
         if before is self._taken:
             return
         if len(before) == len(self._taken):
@@ -93,6 +100,8 @@ class Board:
 
     def freshen(self, in_sight: Iterable[str], now: float) -> None:
         """Compute for ``now`` what is in sight, and a slice of the rest."""
+        if self._take_stops(now):
+            return
         names = set(in_sight) & self._healers.keys()
         order = self.order
         if len(names) < len(order):
@@ -101,8 +110,20 @@ class Board:
         for name in names:
             self._take(self._healers[name], now)
 
+    def _take_stops(self, now: float) -> bool:
+        """Compute every row again where a halt began, or ended; return whether one did."""
+        stops = (*stops_in_force(self._snapshot, now), self._snapshot.redis_health.state)
+        if stops == self._stops:
+            return False
+        halted, self._stops = len(stops) > 1 or len(self._stops) > 1, stops
+        if halted:
+            for healer in tuple(self._healers.values()):
+                self._take(healer, now)
+        return halted
+
     def _take(self, healer: HealerState, now: float) -> None:
-        row = healer_row(healer, now, self._thresholds)
+        halt = halt_reaching(healer, self._snapshot, now)
+        row = healer_row(healer, now, self._thresholds, halt)
         name = row.name
         self._healers[name] = healer
         old = self._rows.get(name)
