@@ -152,7 +152,10 @@ async def test_however_much_changed_since_the_button_of_an_undo_stays_in_sight(s
         await pilot.press("u")
         await pilot.pause()
         assert shown(app).startswith("next      It can no longer be taken back")
-        for part in ("#reason", "#incident", "#hint", "#buttons"):
+        for part in ("#reason", "#incident", "#act"):
+            assert not app.screen.query_one(part).region, "it asks for what it will not do"
+        assert app.focused is None
+        for part in ("#hint", "#cancel-hint"):
             region = app.screen.query_one(part).region
             assert region.height > 0, part
             assert app.screen.region.contains_region(region), part

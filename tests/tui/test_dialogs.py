@@ -309,3 +309,32 @@ async def test_an_action_that_has_ended_is_in_flight_no_more(site: Path) -> None
         await pilot.pause()
         assert "in flight" not in facts(app)
         assert "circuit restart_worker: OPEN" in facts(app)
+
+
+@pytest.mark.asyncio
+async def test_enter_stays_at_what_is_missing_and_says_so(site: Path) -> None:
+    app = console(site)
+    async with app.run_test(size=(80, 24)) as pilot:
+
+        def at() -> str | None:
+            return app.focused.id if app.focused else None
+
+        await pilot.pause()
+        await pilot.press("t")
+        await pilot.press("enter", "enter")
+        assert (at(), "reason" in hint(app)) == ("reason", True)
+        await pilot.press(*"disk", "enter", "enter")
+        assert at() == "name"
+        await pilot.press("enter", "w", "enter")
+        assert (at(), hint(app)) == ("name", f"type {HEALER} to confirm")
+        app.screen.query_one("#act", Button).focus()
+        await pilot.press("enter", *HEALER[1:], "shift+tab")
+        assert at() == "incident"
+        await type_into(pilot, "name", HEALER)
+        await type_into(pilot, "for", "5x")
+        await pilot.press("enter", "enter")
+        assert (at(), hint(app)) == ("for", "mend the field that cannot be read")
+        await pilot.press("5", "m", "tab", "tab", "tab", "enter")
+        assert at() == "act"
+        assert hint(app).startswith("enter: trip")
+        assert events(site) == []

@@ -155,15 +155,18 @@ class ApproveDialog(AskingDialog):
             return "a reason is needed: what did you see that makes it right?"
         return "a reason is needed: why not? who asked will read it"
 
+    def lacking(self) -> str:
+        """The field that ``missing`` asks for."""
+        return "" if self.reason else "reason"
+
     def not_second(self, request: Request) -> str:
         """Why this operator cannot approve; empty if they can."""
         return not_a_second(request, self.acts.operator.login_uid)
 
     @on(Button.Pressed, "#act")
     def _pressed(self) -> None:
-        missing = self.missing()
-        if missing or self.busy:
-            self.tell(missing, bad=True)
+        if self.busy or self.missing():
+            self.ask_for_missing()
             return
         self.busy = True
         self.tell(self.BUSY)

@@ -17,6 +17,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Label, Static
 
 from healconsole.core.text import visible
+from healconsole.tui.dialogs.secondperson import lacks_why
 from healconsole.tui.overlay import Overlay
 from healconsole.tui.ports import Acts
 from healconsole.tui.safetext import plain
@@ -109,11 +110,35 @@ class AskingDialog(Overlay[None]):
             yield Static("esc cancel", id="cancel-hint")
             yield Button(self.VERB, id="act", compact=True)
 
+    def missing(self) -> str:
+        """What keeps the button from working; empty if nothing does. May hold data."""
+        raise NotImplementedError
+
+    def lacking(self) -> str:
+        """The field that ``missing`` asks for; empty if it is of no field."""
+        return "" if self.reason and not lacks_why(self.reason) else "reason"
+
     def action_next_field(self) -> None:
-        """Enter in a field goes to the next one; it never acts."""
-        if not isinstance(self.focused, Input):
+        """Enter in a field goes to the next one; it never acts.
+
+        It does not leave what is missing, nor go to a button that would only ask for it.
+        """
+        field = self.focused
+        if not isinstance(field, Input):
             raise SkipAction
-        self.focus_next()
+        behind = self.focus_chain[self.focus_chain.index(field) + 1 :]
+        lacking = self.lacking() if self.missing() else ""
+        if lacking and (lacking == field.id or isinstance(next(iter(behind), None), Button)):
+            self.ask_for_missing()
+        else:
+            self.focus_next()
+
+    def ask_for_missing(self) -> None:
+        """Say what keeps the button from working, and go to its field."""
+        missing = self.missing()
+        self.tell(missing, bad=True)
+        if missing and (lacking := self.lacking()):
+            self.set_focus(self.query_one(f"#{lacking}"))
 
     def action_scroll(self, by: int) -> None:
         """Page through facts that are longer than the screen."""

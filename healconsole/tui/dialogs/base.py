@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -38,6 +39,9 @@ class ActDialog(AskingDialog):
 
     A subclass says what the act is called, which choices it offers, and how it is planned.
     """
+
+    WRONG: ClassVar[str] = ""
+    """The field that ``wrong_field`` is about."""
 
     def __init__(self, acts: Acts, healers: Sequence[HealerState]) -> None:
         super().__init__(acts)
@@ -204,11 +208,19 @@ class ActDialog(AskingDialog):
             return f"type {self.name_to_type} to confirm"
         return ""
 
+    def lacking(self) -> str:
+        """The field that ``missing`` asks for."""
+        if self.wrong_field():
+            return self.WRONG
+        if not self.plans:
+            return ""
+        unnamed = self.wants_name and self.typed("name") != self.name_to_type
+        return super().lacking() or ("name" if unnamed else "")
+
     @on(Button.Pressed, "#act")
     def _pressed(self) -> None:
-        missing = self.missing()
-        if missing or self.busy:
-            self.tell(missing, bad=True)
+        if self.busy or self.missing():
+            self.ask_for_missing()
             return
         self.begin()
         self.tell("writing the audit event, then the state")

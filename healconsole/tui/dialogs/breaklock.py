@@ -114,21 +114,25 @@ class BreakDialog(AskingDialog):
         dead = ghosts(app.snapshot, app.clock(), app.view.thresholds).get(self.held.key)
         return (f"GHOST: {dead}" if dead else _ALIVE,)
 
-    def _missing(self) -> str:
+    def missing(self) -> str:
+        """What keeps the button from working."""
         if not self.reason:
             return "a reason is needed: somebody will ask for it in three months"
         key = visible(self.held.key)
         return "" if self.typed("name") == key else f"type {key} to confirm"
 
+    def lacking(self) -> str:
+        """The field that ``missing`` asks for."""
+        return "name" if self.reason else "reason"
+
     @on(Input.Changed)
     def _changed(self) -> None:
-        self.ready(self._missing())
+        self.ready(self.missing())
 
     @on(Button.Pressed, "#act")
     def _pressed(self) -> None:
-        missing = self._missing()
-        if missing or self.busy:
-            self.tell(missing, bad=True)
+        if self.busy or self.missing():
+            self.ask_for_missing()
             return
         self.begin()
         self._break(self.reason, self.typed("incident"))

@@ -87,13 +87,18 @@ class RunDialog(AskingDialog):
             self.tell(plan.problem, bad=True)
         self.draw()
 
-    def _missing(self) -> str:
+    def missing(self) -> str:
+        """What keeps the button from working."""
         return "" if self.reason else "a reason is needed to run it; the guardrails decide anyway"
+
+    def lacking(self) -> str:
+        """The field that ``missing`` asks for."""
+        return "" if self.reason else "reason"
 
     @on(Input.Changed)
     def _ready(self) -> None:
         if self.runnable and not self.busy and not self.ended:
-            self.ready(self._missing())
+            self.ready(self.missing())
 
     @on(Button.Pressed, "#act")
     def _pressed(self) -> None:
@@ -101,7 +106,7 @@ class RunDialog(AskingDialog):
         if self.busy or self.ended or not self.runnable:
             return
         if not reason:
-            self.tell(self._missing(), bad=True)
+            self.ask_for_missing()
             return
         self.begin()
         self.lanes = Lanes()

@@ -27,6 +27,7 @@ class TripDialog(ActDialog):
     """Trip one scope, or the whole healer."""
 
     VERB = "Trip"
+    WRONG = "for"
 
     def __init__(self, acts: Acts, healers: Sequence[HealerState]) -> None:
         super().__init__(acts, healers)

@@ -117,10 +117,23 @@ class UndoDialog(AskingDialog):
 
     @on(Input.Changed)
     def _changed(self) -> None:
+        if self._since:
+            self._ask_nothing()
         self._draw()
-        self.ready(self._missing())
+        self.ready(self.missing())
 
-    def _missing(self) -> str:
+    def _ask_nothing(self) -> None:
+        """Show no field and no button, which could do nothing, nor let one be in focus."""
+        self.set_focus(None)
+        for asked in self.query(".field, #act"):
+            asked.display, asked.disabled = False, True
+
+    def lacking(self) -> str:
+        """The field that ``missing`` asks for: none where there is none any more."""
+        return "" if self._since else "reason"
+
+    def missing(self) -> str:
+        """What keeps the button from working."""
         if self._since:
             return _LATE if self._is_late else _UNREAD
         if not self.reason:
@@ -132,9 +145,8 @@ class UndoDialog(AskingDialog):
     @on(Button.Pressed, "#act")
     def _pressed(self) -> None:
         reason, incident = self.reason, self.typed("incident")
-        missing = self._missing()
-        if missing or self.busy:
-            self.tell(missing, bad=True)
+        if self.busy or self.missing():
+            self.ask_for_missing()
             return
         self.begin()
         self._undo(reason, incident)
@@ -164,7 +176,7 @@ class UndoDialog(AskingDialog):
         self.busy = False
         self._look()
         self._changed()
-        self.tell(self._missing() if self._since else problem, bad=True)
+        self.tell(self.missing() if self._since else problem, bad=True)
 
     def _failed(self, problem: str) -> None:
         self.busy = False
