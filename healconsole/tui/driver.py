@@ -10,6 +10,7 @@ import asyncio
 import codecs
 import os
 import select
+import shutil
 import signal
 import sys
 import termios
@@ -36,6 +37,9 @@ _LOOK_S: Final = 0.1
 _HELD_S: Final = 0.02
 _LARGEST: Final = 1000
 """Columns or rows of the largest window that a terminal is believed to have."""
+
+_NO_WINDOW: Final = (80, 25)
+"""Columns and rows of a terminal that does not tell them, as on a serial line."""
 
 _POINTER_SHAPE: Final = "\x1b]22;"
 
@@ -104,6 +108,13 @@ class ConsoleDriver(LinuxDriver):
                 found = reader.let_go()
             for message in (*found, *reader.tick()):
                 self.process_message(message)
+
+    def _get_terminal_size(self) -> tuple[int, int]:
+        """The window's columns and rows; where it has none, those that Rich takes it to have.
+
+        Textual asks Rich first, and then this; two answers would follow each other for ever.
+        """
+        return shutil.get_terminal_size(_NO_WINDOW)
 
     def write(self, data: str) -> None:
         """Send ``data``, but no pointer shapes: the older terminals print what they do not know."""

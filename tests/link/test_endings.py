@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -74,6 +75,7 @@ def test_a_terminal_that_is_gone_without_a_signal_ends_it() -> None:
     # Not its controlling terminal: nobody sends SIGHUP, and reads give the end of file for ever.
     for _ in range(ROUNDS):
         master, slave = os.openpty()
+        termios.tcsetwinsize(slave, (24, 80))
         process = subprocess.Popen(
             recorded(), stdin=slave, stdout=slave, stderr=slave, cwd=ROOT,
             env=environment(), start_new_session=True,

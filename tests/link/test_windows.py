@@ -6,6 +6,8 @@ import os
 import random
 import signal
 import sys
+import termios
+import time
 
 import pytest
 
@@ -32,6 +34,17 @@ def test_it_draws_on_every_terminal(term: str, columns: int, rows: int) -> None:
         assert opened.ends()[0] == 128 + signal.SIGTERM
         assert opened.is_restored()
         taken_apart(opened.received)
+
+
+def test_a_terminal_that_tells_no_size_is_drawn_once() -> None:
+    with Console(recorded(), environment(), cwd=str(ROOT)) as opened:
+        termios.tcsetwinsize(opened.fd, (0, 0))
+        opened.wait_for("Would")
+        deadline = time.monotonic() + 10
+        while opened.read(0.4):
+            assert time.monotonic() < deadline, "it draws for ever"
+        opened.signal(signal.SIGTERM)
+        assert opened.ends()[0] == 128 + signal.SIGTERM
 
 
 def test_a_dumb_terminal_is_refused_in_one_line() -> None:
