@@ -91,6 +91,10 @@ class _Ending(threading.Thread):
             yield
         finally:
             threading.excepthook = failing
+            # That a terminal is gone is said twice, by the kernel and by the thread that reads,
+            # and the second time perhaps now.
+            if before[signal.SIGHUP] is signal.SIG_DFL:
+                before[signal.SIGHUP] = signal.SIG_IGN
             for number, handler in before.items():
                 signal.signal(number, handler)
 

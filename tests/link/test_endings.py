@@ -87,6 +87,20 @@ def test_a_terminal_that_is_gone_without_a_signal_ends_it() -> None:
         assert process.wait(A_SECOND) == 128 + signal.SIGHUP
 
 
+def test_a_terminal_that_is_said_to_be_gone_once_more_kills_no_ending() -> None:
+    script = (
+        "import asyncio, os, signal\n"
+        "from healconsole.cli.session import _Ending\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
+        "with _Ending(None).listening(asyncio.new_event_loop()):\n"
+        "    pass\n"
+        "os.kill(os.getpid(), signal.SIGHUP)\n"
+        "raise SystemExit(129)"
+    )
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], cwd=ROOT, check=False)
+    assert done.returncode == 129
+
+
 def test_a_link_that_takes_no_more_output_cannot_keep_it() -> None:
     for _ in range(ROUNDS):
         with console() as opened:
