@@ -9,12 +9,12 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from healconsole.cli.errors import DONE, RefusedError
 from healconsole.cli.eventline import event_line
 from healconsole.cli.output import complain, paint, show, width
+from healconsole.cli.refusals import refusals
 from healconsole.cli.settings import local_offset, look, settings, the_healer
 from healconsole.core.acts import ActPlan, ActRefused
 from healconsole.core.ages import countdown
@@ -26,9 +26,7 @@ from healconsole.core.text import visible
 from healconsole.core.told import readable
 from healconsole.engine.operators import OperatorDesk, identify
 from healconsole.engine.reasons import BREAK_GLASS, goes_alone
-from healconsole.engine.secondperson import SecondPersonNeeded
-from healconsole.stores.apply import Applied, ChangedUnderneath, NotApplied
-from healconsole.stores.auditlog import AuditUnwritable
+from healconsole.stores.apply import Applied
 
 
 class Scene(Frozen):
@@ -92,7 +90,7 @@ def begin(args: argparse.Namespace) -> Scene:
 
 def _do(args: argparse.Namespace, scene: Scene, make_plan: Callable[[], ActPlan]) -> int:
     reason = f"{BREAK_GLASS} {args.reason}" if args.break_glass else args.reason
-    with _refusals(args, args.name):
+    with refusals(f"{args.verb} {args.name}"):
         plan = make_plan()
         applied = scene.desk.apply(plan, reason=reason, incident=scene.incident)
     _tell(plan)
@@ -107,7 +105,7 @@ def undo(args: argparse.Namespace) -> int:
         RefusedError: read-only, no reason, no such act, or the state is not what it left.
     """
     scene = begin(args)
-    with _refusals(args, args.name):
+    with refusals(f"{args.verb} {args.name}"):
         reason = f"{BREAK_GLASS} {args.reason}" if args.break_glass else args.reason
         record = scene.desk.last_act(scene.healer.name, reason=reason)
         if args.act and args.act != record.act:
@@ -130,7 +128,7 @@ def approve(args: argparse.Namespace) -> int:
         RefusedError: read-only, no such request, or the caller is no second person.
     """
     desk, now = _second_desk(args), time.time()
-    with _refusals(args, args.id or ""):
+    with refusals(f"{args.verb} {args.id or ''}".rstrip()):
         if not args.id:
             waiting = desk.waiting()
             for request in waiting:
@@ -151,7 +149,7 @@ def decline(args: argparse.Namespace) -> int:
         RefusedError: read-only, or no such request.
     """
     desk, now = _second_desk(args), time.time()
-    with _refusals(args, args.id):
+    with refusals(f"{args.verb} {args.id}"):
         request = desk.decline(args.id, reason=args.reason, as_shown=args.as_shown)
     show(f"{paint('✔', 'good')} declined: {_request_line(request, now)}")
     return DONE
@@ -163,23 +161,6 @@ def _second_desk(args: argparse.Namespace) -> OperatorDesk:
         raise RefusedError(f"{args.verb}: this console is read-only; nothing was changed")
     operator = identify(os.environ, via="cli", named=config.operator)
     return OperatorDesk(config.state_root, config.audit, operator, time.time, config.host)
-
-
-@contextmanager
-def _refusals(args: argparse.Namespace, what: str) -> Iterator[None]:
-    where = f"{args.verb} {what}".rstrip()
-    try:
-        yield
-    except SecondPersonNeeded as asked:
-        raise RefusedError(str(asked)) from asked
-    except ActRefused as error:
-        raise RefusedError(f"{where}: refused: {error}") from error
-    except (ChangedUnderneath, NotApplied) as error:
-        raise RefusedError(f"{where}: {error}") from error
-    except AuditUnwritable as error:
-        raise RefusedError(
-            f"{where}: the audit log cannot be written, so nothing was changed: {error}"
-        ) from error
 
 
 def _tell_undo(applied: Applied, more: str = "") -> None:

@@ -9,14 +9,12 @@ from collections.abc import Callable
 
 from healconsole.cli.errors import DONE, RefusedError, UsageError
 from healconsole.cli.output import paint, show
+from healconsole.cli.refusals import refusals
 from healconsole.cli.settings import settings
 from healconsole.core.halt import is_target
-from healconsole.core.plan import ActRefused
 from healconsole.core.text import visible
 from healconsole.engine.halting import FleetDesk, Stop
 from healconsole.engine.operators import OperatorDesk, identify
-from healconsole.stores.apply import ChangedUnderneath, NotApplied
-from healconsole.stores.auditlog import AuditUnwritable
 from healconsole.stores.redislink import RedisLink, RedisUnknown
 
 
@@ -82,18 +80,11 @@ def _do(args: argparse.Namespace, act: Callable[[FleetDesk, str], Stop]) -> int:
         config.four_eyes, config.second_within,
     )  # fmt: skip
     try:
-        stop = act(FleetDesk(desk, link), args.incident or config.incident)
-    except ActRefused as error:
-        raise RefusedError(f"{args.verb}: refused: {error}") from error
-    except (ChangedUnderneath, NotApplied) as error:
-        raise RefusedError(f"{args.verb}: {error}") from error
+        with refusals(args.verb):
+            stop = act(FleetDesk(desk, link), args.incident or config.incident)
     except RedisUnknown as error:
         raise RefusedError(
             f"{args.verb}: Redis unknown: {error.why}; nothing was changed"
-        ) from error
-    except AuditUnwritable as error:
-        raise RefusedError(
-            f"{args.verb}: the audit log cannot be written, so nothing was changed: {error}"
         ) from error
     finally:
         link.close()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 
 from healconsole.core.breaker import (
     format_breaker,
@@ -73,7 +73,7 @@ def hold(path: str | os.PathLike[str], timeout: float = LOCK_TIMEOUT) -> Iterato
         try:
             if not _leads_to(path, state.fd):
                 raise NotCommitted(f"{os.fspath(path)} was replaced while its lock was waited for")
-            with Dirs(state.fd, state.descriptor) as dirs:
+            with closing(Dirs(state.fd, state.descriptor)) as dirs:
                 yield Held(state, dirs)
         finally:
             release(lock)

@@ -10,9 +10,8 @@ import itertools
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from types import TracebackType
-from typing import Final, Self
+from contextlib import closing, contextmanager, suppress
+from typing import Final
 
 from healconsole.stores.files import Missing, Unreadable, open_below_dir, parent_below
 
@@ -39,19 +38,6 @@ class Dirs:
         self.root = root
         self._known = known
         self._opened: dict[str, int] = {}
-
-    def __enter__(self) -> Self:
-        """Nothing is opened yet."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close all that was opened here."""
-        self.close()
 
     def close(self) -> None:
         """Close all that was opened here."""
@@ -146,7 +132,7 @@ def replace_below(dir_fd: int, relpath: str, data: bytes) -> None:
         OSError: it could not be written, and what was there stays; or (only from the last
             fsync) it is in place and may not survive a power cut.
     """
-    with Dirs(dir_fd) as dirs:
+    with closing(Dirs(dir_fd)) as dirs:
         dirs.replace(relpath, data)
 
 

@@ -105,12 +105,7 @@ class ApproveDialog(AskingDialog):
         request = self.request
         heading = f"{self.button_word} {request.verb} {request.target}"
         self.query_one("#heading", Static).update(Content(visible(heading)))
-        facts = self.query_one("#facts", VerticalScroll)
-        lines = self.lines(max(30, self.room_in(facts) - 2))
-        view = self.query_one("#plan", CellView)
-        view.styles.height = len(lines)
-        view.show_lines(lines)
-        self.leave_room_for_fields()
+        self.show_facts(self.lines)
         self.ready(self.missing())
         if self._refused:
             self.tell(self._refused, bad=True)

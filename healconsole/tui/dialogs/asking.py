@@ -10,7 +10,7 @@ from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
+from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.events import DescendantFocus
 from textual.widget import Widget
@@ -21,7 +21,8 @@ from healconsole.tui.dialogs.secondperson import lacks_why
 from healconsole.tui.overlay import Overlay
 from healconsole.tui.ports import Acts
 from healconsole.tui.safetext import plain
-from healconsole.tui.widgets.cells import TONE_CLASSES
+from healconsole.tui.widgets.cells import TONE_CLASSES, Line
+from healconsole.tui.widgets.cellview import CellView
 from healconsole.tui.widgets.field import Field
 
 if TYPE_CHECKING:
@@ -186,6 +187,15 @@ class AskingDialog(Overlay[None]):
         The first frame then has the lines that stay, and not narrow ones for a moment.
         """
         return widget.size.width or min(self.app.size.width, MAX_WIDTH) - AROUND
+
+    def show_facts(self, lines: Callable[[int], list[Line]]) -> None:
+        """Show what ``lines`` makes of the columns that there are, above the fields."""
+        facts = self.query_one("#facts", VerticalScroll)
+        made = lines(max(30, self.room_in(facts) - 2))
+        view = self.query_one("#plan", CellView)
+        view.styles.height = max(1, len(made))
+        view.show_lines(made)
+        self.leave_room_for_fields()
 
     def leave_room_for_fields(self) -> None:
         """Keep the fields and the button in sight: the facts scroll in what is left."""

@@ -177,17 +177,12 @@ class ActDialog(AskingDialog):
         if not self.is_attached:
             return
         self.draw_facts()
-        self.leave_room_for_fields()
         self.ready(self.missing())
 
     def draw_facts(self) -> None:
         """Show the plan."""
-        facts = self.query_one("#facts", VerticalScroll)
-        lines = self.fact_lines(max(30, self.room_in(facts) - 2))
-        view = self.query_one("#plan", CellView)
         self.query_one("#name-row").display = self.wants_name
-        view.styles.height = max(1, len(lines))
-        view.show_lines(lines)
+        self.show_facts(self.fact_lines)
 
     @property
     def wants_name(self) -> bool:

@@ -75,12 +75,7 @@ class BreakDialog(AskingDialog):
     def _draw(self) -> None:
         if not self.is_attached:
             return
-        facts = self.query_one("#facts", VerticalScroll)
-        lines = self._facts(max(30, self.room_in(facts) - 2))
-        view = self.query_one("#plan", CellView)
-        view.styles.height = len(lines)
-        view.show_lines(lines)
-        self.leave_room_for_fields()
+        self.show_facts(self._facts)
 
     def _facts(self, width: int) -> list[Line]:
         owner = self.held.owner

@@ -83,12 +83,7 @@ class UndoDialog(AskingDialog):
     def _draw(self) -> None:
         if not self.is_attached:
             return
-        facts = self.query_one("#facts", VerticalScroll)
-        lines = self._lines(max(30, self.room_in(facts) - 2))
-        view = self.query_one("#plan", CellView)
-        view.styles.height = len(lines)
-        view.show_lines(lines)
-        self.leave_room_for_fields()
+        self.show_facts(self._lines)
 
     def _lines(self, width: int) -> list[Line]:
         offset = self.console_app.view.utc_offset_s
