@@ -47,7 +47,25 @@ def mounted(image: Path, at: Path) -> Iterator[Path]:
     try:
         yield at
     finally:
-        subprocess.run(["umount", str(at)], check=True)
+        unmount(at)
+
+
+def unmount(at: Path) -> None:
+    """Unmount, once nobody has anything open there.
+
+    An action runs in a session of its own, and ends a moment after a writer that was killed.
+    """
+    deadline = time.monotonic() + 20
+    while True:
+        done = subprocess.run(
+            ["umount", str(at)], capture_output=True, text=True, check=False,
+            env={**os.environ, "LC_ALL": "C"},
+        )  # fmt: skip
+        if not done.returncode:
+            return
+        assert "busy" in done.stderr, done.stderr
+        assert time.monotonic() < deadline, done.stderr
+        time.sleep(0.02)
 
 
 @dataclass(frozen=True)
