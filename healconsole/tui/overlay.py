@@ -56,10 +56,15 @@ class Overlay(ModalScreen[Result], Generic[Result]):
         return found
 
     def _below(self) -> SpanCompositor | None:
-        """The compositor of the screen below, if it is one of ours and of this size."""
+        """The compositor of the screen below, if it is one of ours and laid out for this size.
+
+        While a window is resized the two are laid out one after the other, and ``self.size`` is
+        that of the terminal, for which neither need have been laid out yet.
+        """
         stack = self.app.screen_stack
         place = stack.index(self) if self in stack else 0
         below: Screen[object] | None = stack[place - 1] if place else None
         if below is None or not isinstance(below._compositor, SpanCompositor):
             return None
-        return below._compositor if below._compositor.size == self.size else None
+        same = below._compositor.size == self._compositor.size
+        return below._compositor if same else None

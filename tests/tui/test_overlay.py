@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from textual.geometry import Region, Size
 
 from tests.tui import scenes
 from tests.tui.conftest import Recording
@@ -33,3 +34,21 @@ async def test_without_colors_what_is_behind_a_window_is_grey_too(
         }
         assert colors
         assert all(color.red == color.green == color.blue for color in colors)
+
+
+@pytest.mark.asyncio
+async def test_a_window_is_drawn_while_what_is_below_it_is_resized_already() -> None:
+    """In a storm of resizes the two screens, and the terminal, have each a size of their own."""
+    recording = Recording(scenes.many(20))
+    async with recording.app.run_test(size=(100, 30)) as pilot:
+        await recording.until(pilot, "healer")
+        await pilot.press("question_mark")
+        await pilot.pause()
+        app = recording.app
+        below, window = app.screen_stack
+        smaller = Size(60, 10)
+        app._size = smaller
+        below._screen_resized(smaller)
+        assert window.size == below._compositor.size != window._compositor.size
+        strips = window.render_lines(Region(0, 0, 100, 30))
+        assert [strip.cell_length for strip in strips] == [100] * 30
