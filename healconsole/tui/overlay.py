@@ -11,12 +11,13 @@ from textual.renderables.background_screen import BackgroundScreen
 from textual.screen import ModalScreen, Screen
 from textual.strip import Strip
 
+from healconsole.tui.sizes import AsLargeAsTheTerminal
 from healconsole.tui.spans import Span, SpanCompositor
 
 Result = TypeVar("Result")
 
 
-class Overlay(ModalScreen[Result], Generic[Result]):
+class Overlay(AsLargeAsTheTerminal, ModalScreen[Result], Generic[Result]):
     """Asks the screen below for what is seen of it, and dims that; Textual draws all of it anew."""
 
     _resumed = False

@@ -14,9 +14,10 @@ from healconsole.tui import keys
 from healconsole.tui.keys import Key
 from healconsole.tui.safetext import plain
 from healconsole.tui.screens.base import ConsoleScreen
+from healconsole.tui.sizes import AsLargeAsTheTerminal
 
 
-class VerbPalette(CommandPalette):
+class VerbPalette(AsLargeAsTheTerminal, CommandPalette):
     """The command palette, for hands that are faster than it.
 
     Textual's fails on a key that moves while it lists nothing, and on a second choice that

@@ -62,7 +62,7 @@ def test_a_storm_of_resizes_ends_in_the_right_picture() -> None:
         for _ in range(2000 if LONG else 60):
             opened.resize(*chance.choice(SIZES))
             os.kill(opened.pid, signal.SIGWINCH)
-            opened.send(chance.choice(["\x1b[B", "a", "\x1b", "e"]))
+            opened.send(chance.choice(["\x1b[B", "a", "\x1b", "e", "?", "\r", "\x10", "R"]))
             if chance.random() < 0.3:
                 opened.read(0.01)
         for size in SIZES[:3]:

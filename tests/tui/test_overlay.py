@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from textual.events import Resize
 from textual.geometry import Region, Size
 
 from tests.tui import scenes
@@ -52,3 +53,24 @@ async def test_a_window_is_drawn_while_what_is_below_it_is_resized_already() -> 
         assert window.size == below._compositor.size != window._compositor.size
         strips = window.render_lines(Region(0, 0, 100, 30))
         assert [strip.cell_length for strip in strips] == [100] * 30
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("key", ["question_mark", "r", "ctrl+p"])
+async def test_no_screen_takes_a_size_that_the_terminal_no_longer_has(key: str) -> None:
+    """Textual says again what a screen was laid out for, behind what the terminal said since."""
+    recording = Recording(scenes.many(20))
+    async with recording.app.run_test(size=(100, 30)) as pilot:
+        await recording.until(pilot, "healer")
+        await pilot.press(key)
+        await pilot.pause()
+        app = recording.app
+        assert len(app.screen_stack) == 2
+        for screen in app.screen_stack:
+            for stale in (Size(60, 10), Size(130, 40)):
+                screen.post_message(Resize(stale, stale))
+                await pilot.pause()
+                assert {each._compositor.size for each in app.screen_stack} == {app.size}
+        await pilot.resize_terminal(60, 20)
+        await pilot.pause()
+        assert {each._compositor.size for each in app.screen_stack} == {Size(60, 20)}

@@ -14,6 +14,7 @@ from textual.screen import Screen
 from healconsole.core.snapshot import HealerState, Snapshot
 from healconsole.tui import keys
 from healconsole.tui.keys import Key
+from healconsole.tui.sizes import AsLargeAsTheTerminal
 from healconsole.tui.spans import SpanCompositor
 from healconsole.tui.widgets.cells import TONE_CLASSES
 from healconsole.tui.widgets.keybar import KeyBar, KeyHint
@@ -32,7 +33,7 @@ BELOW_S = 0.25
 """Between two snapshots that a screen shows while a window is in front of it."""
 
 
-class ConsoleScreen(Screen[None]):
+class ConsoleScreen(AsLargeAsTheTerminal, Screen[None]):
     """A screen that shows the app's snapshot.
 
     ``show`` is called with each new snapshot, and once a second for what only time changes.
