@@ -50,7 +50,7 @@ def palette(app: ConsoleApp) -> None:
     from healconsole.tui.palette import VerbPalette
 
     if not isinstance(app.screen, VerbPalette):
-        app.push_screen(VerbPalette(id="--command-palette"))
+        app.push_screen(VerbPalette())
 
 
 def undo(app: ConsoleApp) -> None:

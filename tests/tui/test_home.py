@@ -285,6 +285,21 @@ async def test_the_verbs_are_in_the_command_palette() -> None:
         assert "Fleet locks" in recording.text()
 
 
+async def test_the_palette_opens_again_while_it_still_closes() -> None:
+    recording = Recording(scenes.one_open())
+    async with recording.app.run_test(size=(100, 30)) as pilot:
+        await pilot.pause()
+        app = recording.app
+        app.action_command_palette()
+        await pilot.pause()
+        app.pop_screen()
+        app.action_command_palette()
+        await pilot.pause()
+        assert isinstance(app.screen, CommandPalette)
+        await pilot.press("escape")
+        assert len(app.screen_stack) == 1
+
+
 async def test_the_verb_that_is_typed_is_the_first_of_the_palette() -> None:
     recording = Recording(scenes.one_open())
     async with recording.app.run_test(size=SIZE) as pilot:
