@@ -45,6 +45,7 @@ ROUNDS = {
 
 
 KEYS = [key for keys in ROUNDS.values() for key in keys] + ["\x0c", "\t", "c", "T", "s", "u", "d"]
+SIZES = [(20, 5), (80, 24), (40, 60), (120, 40), (300, 10)]
 SEEDS, KEYS_PRESSED = (30, 1500) if LONG else (1, 150)
 
 
@@ -83,7 +84,7 @@ def press(opened: Console, key: str) -> None:
     assert spent < STALL_S * len(key.encode()), f"{key!r} took {spent:.2f} s"
 
 
-def test_no_sequence_of_keys_ends_it(site: Site, redis_url: str) -> None:
+def test_no_sequence_of_keys_and_sizes_ends_it(site: Site, redis_url: str) -> None:
     hostile_redis(redis_url, site.now)
     for seed in range(SEEDS):
         chance = random.Random(seed)  # noqa: S311 - to be repeated
@@ -91,10 +92,22 @@ def test_no_sequence_of_keys_ends_it(site: Site, redis_url: str) -> None:
             opened.wait_for_bytes(b"READ-WRITE")
             for _ in range(KEYS_PRESSED):
                 opened.send(chance.choice(KEYS))
+                if chance.random() < 0.2:
+                    opened.resize(*chance.choice(SIZES))
                 while opened.read(chance.choice((0, 0.01, 0.03))):
                     pass
                 assert not opened.ended(), f"{seed}: {opened.received[-2000:].decode()}"
+            drawn(opened)
+            opened.resize(77, 33)
+            answers(opened, f"{seed}: it is deaf")
             left(opened)
+
+
+def answers(opened: Console, otherwise: str) -> None:
+    """Read until something comes."""
+    deadline = time.monotonic() + 10
+    while not opened.read(0.1):
+        assert time.monotonic() < deadline, otherwise
 
 
 def until_logged(opened: Console, site: Site, outcome: str) -> None:
