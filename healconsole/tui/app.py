@@ -74,6 +74,9 @@ class ConsoleApp(OrderedApp):
     when the screen is up, and stops it before it ends.
     """
 
+    ALLOW_SELECT = False
+    """Lines of cells know no selection, and Textual's fails on a press at what has just gone."""
+
     TITLE = "healconsole"
     ENABLE_COMMAND_PALETTE = True
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_verbs}
@@ -216,9 +219,12 @@ class ConsoleApp(OrderedApp):
     async def on_event(self, event: Event) -> None:
         """Leave out what was typed, clicked or pasted for a dialog that was not there yet.
 
-        A key that the screen below was given comes by here too, on its way to the bindings of
+        So is what comes behind the end: no widget answers any more, and who waits for one waits
+        for ever. A key that the screen below was given comes by here too, on its way to the bindings of
         the screen that is now on top. Escape is not left out: it only leaves things as they are.
         """
+        if isinstance(event, InputEvent | Paste) and (self._exit or self._closing):
+            return
         if (
             not (isinstance(event, KeyPressed) and event.key == "escape")
             and isinstance(event, InputEvent | Paste)

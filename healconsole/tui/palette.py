@@ -7,8 +7,11 @@ from contextlib import suppress
 from typing import cast
 
 from rich.text import Text
+from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
-from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandList, CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual.errors import NoWidget
+from textual.events import Click
 
 from healconsole.tui import keys
 from healconsole.tui.keys import Key
@@ -20,9 +23,20 @@ from healconsole.tui.sizes import AsLargeAsTheTerminal
 class VerbPalette(AsLargeAsTheTerminal, CommandPalette):
     """The command palette, for hands that are faster than it.
 
-    Textual's fails on a key that moves while it lists nothing, and on a second choice that
-    comes before the first has closed it.
+    Textual's fails on a key that moves while it lists nothing, on a second choice that comes
+    before the first has closed it, and on a click at what is there no more.
     """
+
+    def compose(self) -> ComposeResult:
+        """Compose Textual's, with a list for quick hands in it."""
+        for widget in super().compose():
+            yield _Options() if isinstance(widget, CommandList) else widget
+
+    def _on_click(self, event: Click) -> None:  # type: ignore[override] # as Textual's is
+        try:
+            self.get_widget_at(event.screen_x, event.screen_y)
+        except NoWidget:  # the window is smaller by now, or this has closed
+            event.prevent_default()
 
     def dismiss(self, result: None = None) -> AwaitComplete:
         """Close, once."""
@@ -33,6 +47,15 @@ class VerbPalette(AsLargeAsTheTerminal, CommandPalette):
     def _action_command_list(self, action: str) -> None:
         with suppress(KeyError, IndexError):
             super()._action_command_list(action)
+
+
+class _Options(CommandList):
+    """Takes no click for a verb that it listed when the button was pressed, and no longer does."""
+
+    async def _on_click(self, event: Click) -> None:
+        option = event.style.meta.get("option")
+        if isinstance(option, int) and option >= self.option_count:
+            event.prevent_default()
 
 
 class VerbProvider(Provider):

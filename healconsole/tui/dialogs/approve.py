@@ -79,10 +79,6 @@ class ApproveDialog(AskingDialog):
         """Show the request."""
         self.draw()
 
-    def on_resize(self) -> None:
-        """Fold what is said for the new width."""
-        self.call_after_refresh(self.draw)
-
     def tick(self, _now: float) -> None:
         """Count down, and notice that somebody was faster."""
         if not self.busy and self.console_app.is_whole(self):

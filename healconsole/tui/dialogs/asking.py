@@ -74,6 +74,17 @@ class AskingDialog(Overlay[None]):
         """Whether an act is under way: nothing is asked, and nothing closes, until it ended."""
         self._seen_at = math.inf
 
+    def draw(self) -> None:
+        """Show what the dialog has to say, folded for its width."""
+
+    def on_resize(self) -> None:
+        """Fold it for the new width."""
+        self.call_after_refresh(self._fold)
+
+    def _fold(self) -> None:
+        if self.console_app.is_whole(self):  # else it has no widgets yet, or any more
+            self.draw()
+
     def painted(self, at: float) -> None:
         """Take keys from the first time on at which the dialog was painted."""
         self._seen_at = min(self._seen_at, at)

@@ -98,10 +98,6 @@ class ActDialog(AskingDialog):
         """Show what is, and go on showing it while it changes behind the dialog."""
         self.replan()
 
-    def on_resize(self) -> None:
-        """Fold the facts for the new width."""
-        self.call_after_refresh(self.draw)
-
     @on(Choice.Taken)
     @on(Input.Changed)
     def _changed(self) -> None:

@@ -56,23 +56,20 @@ class BreakDialog(AskingDialog):
 
     def on_mount(self) -> None:
         """Say what is missing."""
-        self._draw()
+        self.draw()
         self._changed()
-
-    def on_resize(self) -> None:
-        """Fold what is said for the new width."""
-        self.call_after_refresh(self._draw)
 
     def tick(self, _now: float) -> None:
         """Count on what the lock has left."""
         if self.is_attached and self.console_app.is_whole(self):
-            self._draw()
+            self.draw()
 
     def names_in_sight(self) -> Iterable[str]:
         """No healer's row is in this dialog."""
         return ()
 
-    def _draw(self) -> None:
+    def draw(self) -> None:
+        """Show the facts."""
         if not self.is_attached:
             return
         self.show_facts(self._facts)

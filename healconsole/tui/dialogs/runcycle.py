@@ -49,10 +49,6 @@ class RunDialog(AskingDialog):
         self.draw()
         self._plan()
 
-    def on_resize(self) -> None:
-        """Fold the lanes for the new width."""
-        self.call_after_refresh(self.draw)
-
     def draw(self) -> None:
         """Show the lanes as far as they are known."""
         if not self.is_attached:

@@ -76,11 +76,8 @@ class UndoDialog(AskingDialog):
         offset = self.console_app.view.utc_offset_s
         self._since = self.acts.changed_since(self.act.undo, offset)
 
-    def on_resize(self) -> None:
-        """Fold what is said for the new width."""
-        self.call_after_refresh(self._draw)
-
-    def _draw(self) -> None:
+    def draw(self) -> None:
+        """Show the facts."""
         if not self.is_attached:
             return
         self.show_facts(self._lines)
@@ -114,7 +111,7 @@ class UndoDialog(AskingDialog):
     def _changed(self) -> None:
         if self._since:
             self._ask_nothing()
-        self._draw()
+        self.draw()
         self.ready(self.missing())
 
     def _ask_nothing(self) -> None:
