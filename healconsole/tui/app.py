@@ -219,9 +219,9 @@ class ConsoleApp(OrderedApp):
     async def on_event(self, event: Event) -> None:
         """Leave out what was typed, clicked or pasted for a dialog that was not there yet.
 
-        So is what comes behind the end: no widget answers any more, and who waits for one waits
-        for ever. A key that the screen below was given comes by here too, on its way to the bindings of
+        A key that the screen below was given comes by here too, on its way to the bindings of
         the screen that is now on top. Escape is not left out: it only leaves things as they are.
+        What comes behind the end is: no widget answers any more, and to wait for one has no end.
         """
         if isinstance(event, InputEvent | Paste) and (self._exit or self._closing):
             return

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import random
 import signal
+import string
 import time
 from pathlib import Path
 
@@ -45,6 +46,13 @@ ROUNDS = {
 
 
 KEYS = [key for keys in ROUNDS.values() for key in keys] + ["\x0c", "\t", "c", "T", "s", "u", "d"]
+OTHERS = [key for key in string.printable if key not in "qQ\n\r"] + [
+    "\x01", "\x05", "\x08", "\x0b", "\x15", "\x17", "\x7f", "\x1b[A", "\x1b[C", "\x1b[D", "\x1b[3~",
+    "\x1bOP", "\x1b[I", "\x1b[O", "\x1b[200~pasted\r\x1b[201~",
+]  # fmt: skip
+"""What is typed by mistake; q would quit."""
+BUTTONS = (0, 0, 0, 2, 32, 35, 64, 65)
+"""Of the mouse, as terminals tell them: left, right, dragged, moved, turned up and down."""
 SIZES = [(20, 5), (80, 24), (40, 60), (120, 40), (300, 10)]
 SEEDS, KEYS_PRESSED = (30, 1500) if LONG else (1, 150)
 
@@ -84,14 +92,14 @@ def press(opened: Console, key: str) -> None:
     assert spent < STALL_S * len(key.encode()), f"{key!r} took {spent:.2f} s"
 
 
-def test_no_sequence_of_keys_and_sizes_ends_it(site: Site, redis_url: str) -> None:
+def test_no_sequence_of_keys_clicks_and_sizes_ends_it(site: Site, redis_url: str) -> None:
     hostile_redis(redis_url, site.now)
     for seed in range(SEEDS):
         chance = random.Random(seed)  # noqa: S311 - to be repeated
         with console(site, redis_url) as opened:
             opened.wait_for_bytes(b"READ-WRITE")
             for _ in range(KEYS_PRESSED):
-                opened.send(chance.choice(KEYS))
+                opened.send(pressed(chance))
                 if chance.random() < 0.2:
                     opened.resize(*chance.choice(SIZES))
                 while opened.read(chance.choice((0, 0.01, 0.03))):
@@ -106,6 +114,17 @@ def test_no_sequence_of_keys_and_sizes_ends_it(site: Site, redis_url: str) -> No
             opened.resize(77, 33)
             answers(opened, f"{seed}: it is deaf")
             left(opened)
+
+
+def pressed(chance: random.Random) -> str:
+    """A key that does something here, any other key, or a turn or a click of the mouse."""
+    kind = chance.random()
+    if kind < 0.5:
+        return chance.choice(KEYS)
+    if kind < 0.75:
+        return chance.choice(OTHERS)
+    button, at = chance.choice(BUTTONS), f"{chance.randrange(1, 130)};{chance.randrange(1, 45)}"
+    return f"\x1b[<{button};{at}M" + (f"\x1b[<{button};{at}m" if button in (0, 2) else "")
 
 
 def answers(opened: Console, otherwise: str) -> None:
