@@ -163,8 +163,9 @@ def test_no_line_of_the_log_is_lost_or_torn(shell: ShellSite, site: Site) -> Non
     rounds = many(2, 2_000)
     script = """
     size=$(((INDEX * 7919 + round * 104729) % 66000 / 2))
-    printf -v reason '%*s' "$size" ''
-    heal_audit "$INDEX $round" denied "${reason// /é}" || exit 1
+    [[ -n ${long-} ]] || long=é
+    while ((${#long} < 33000)); do long+=$long; done
+    heal_audit "$INDEX $round" denied "${long:0:size}" || exit 1
     """
     race(shell, script, tasks.long_lines, each=CREW // 2, rounds=rounds, timeout=PATIENCE)
     lines = site.audit.read_bytes().splitlines(keepends=True)
